@@ -22,7 +22,7 @@ def finding(steps: Iterable[Step]) -> tuple[Step, ...]:
     ----------
     steps : iterable of Step
     """
-    return tuple(one for one in steps if one.on and one.of_frames is not None and one.of_frames.refused)
+    return tuple(one for one in steps if one.on and one.looked_in[1])
 
 
 def results_of(steps: Iterable[Step]) -> tuple[Result, ...]:
@@ -41,7 +41,7 @@ def results_of(steps: Iterable[Step]) -> tuple[Result, ...]:
         Result(f"{one.word}_{name}", f"{one.title}: {name}", "", "i8", words, over=("cell",), pixels=False,
                hidden=True)
         for one in finding(steps)
-        for name, words in (("asked", "Frames, or ASICs in frames, in which it was looked for"),
+        for name, words in (("asked", "Frames, or parts of frames, in which it was looked for"),
                             ("refused", "Of these, those without")))
 
 
@@ -91,19 +91,15 @@ class NothingFound(Check):
     """
 
     def __init__(self, step: Step) -> None:
-        assert step.of_frames is not None
-        self._step, self._finds = step, step.of_frames
+        self._step, (self._what, self._refused) = step, step.looked_in
 
     @property
     def text(self) -> CheckText:
         """The check in words."""
         return CheckText(
-            self._step.word, f"{self._what} in which {self._finds.refused}", "any", "none of good frames",
-            "nothing was subtracted from them, which their numbers in the corrected files say with NaN")
-
-    @property
-    def _what(self) -> str:
-        return "ASICs of frames" if self._finds.of_asics else "frames"
+            self._step.word, f"{self._what} in which {self._refused}", "any", "none of good frames",
+            "nothing was subtracted from them" + (
+                ", which their numbers in the corrected files say with NaN" if self._step.of_frames else ""))
 
     def remarks(self, context: Context, module: int, finished: Finished) -> Iterator[Remark]:
         """A sentence with their number and share.
@@ -119,7 +115,7 @@ class NothingFound(Check):
             yield Remark(
                 self.text.kind, module, "", 100 * refused / asked, 0.0, "%",
                 f"Module {module}: in {refused:,} of {asked:,} {self._what} ({refused / asked:.1%}) "
-                f"{self._finds.refused}; {title[:1].lower()}{title[1:]} found nothing to take off there.")
+                f"{self._refused}; {title[:1].lower()}{title[1:]} found nothing to take off there.")
 
 
 def checks_of(steps: Iterable[Step]) -> tuple[Check, ...]:

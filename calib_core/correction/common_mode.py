@@ -14,7 +14,7 @@ from calib_core.correction.images import Images
 from calib_core.correction.step import Step
 from calib_core.detector import DetectorType
 from calib_core.errors import BadParameter
-from calib_core.numerics.common_mode import Axis, near, subtract_medians
+from calib_core.numerics.common_mode import Axis, near, shares, subtract_medians
 from calib_core.params import knob
 
 Axes = Literal["auto", "block", "row", "column", "block row", "block column", "row column", "block row column"]
@@ -42,6 +42,12 @@ class CommonMode(Step):
     sigma: float = knob(5.0, ge=1, le=100, unit="σ", help="Samples further than this from the median do not count")
     limit: float = knob(100.0, ge=0, le=65535, unit="ADU", help="Largest shift that is believed to be common mode")
 
+    @property
+    def looked_in(self) -> tuple[str, str]:
+        """Segments of frames, and why nothing is taken off some that have enough good pixels."""
+        return "segments of frames", (
+            f"the median is beyond {self.limit:g} ADU, or less than {self.min_share:.0%} of the samples tell it")
+
     def alternatives(self) -> dict[str, Step]:
         """Rows or columns, where the data are to decide."""
         return {axis: self.with_changes({"axis": axis}) for axis in ("row", "column")} if self.axis == "auto" else {}
@@ -50,7 +56,8 @@ class CommonMode(Step):
         """Subtract the shifts.
 
         They are found, (n, banks along slow, banks along fast, segments) float32, ADU; the segments of several axes
-        follow each other.
+        follow each other. NaN stands where nothing was subtracted from a segment with enough good pixels, 0 where it
+        has not enough of them.
 
         Parameters
         ----------
@@ -93,7 +100,8 @@ class CommonMode(Step):
         for far in (reach + self.limit, reach):
             use = near(images.values, images.use, far)
             shifts.append(subtract_medians(images.values, use, bank, axis, self.min_share, self.limit))
-        return cast(Array, shifts[0] + shifts[1])
+        refused = np.isnan(shifts).all(axis=0) & (shares(np.isfinite(reach), bank, axis) >= self.min_share)
+        return np.where(refused, np.float32(np.nan), np.nansum(shifts, axis=0, dtype=np.float32))
 
 
 class CommonModeOfFirstStage(CommonMode):

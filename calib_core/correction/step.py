@@ -146,6 +146,22 @@ class Step(Part):
     of_frames: ClassVar[OfFrames | None] = None
 
     @property
+    def looked_in(self) -> tuple[str, str]:
+        """In what it looks for something, and what is true where it found nothing; empty where it always finds it.
+
+        Returns
+        -------
+        what : str
+            In the plural, such as “ASICs of frames”.
+        refused : str
+            For a sentence, such as “no noise peak was found”; found is NaN there.
+        """
+        finds = self.of_frames
+        if finds is None or not finds.refused:
+            return "", ""
+        return "ASICs of frames" if finds.of_asics else "frames", finds.refused
+
+    @property
     def takes(self) -> tuple[ConstantKind, ...]:
         """All constants that it may take."""
         return (*self.needs, *self.optional, *self.instead)

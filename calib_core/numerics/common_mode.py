@@ -9,7 +9,7 @@ Source: the common mode algorithms of psana (medians of blocks, rows and columns
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ Axis = Literal["block", "row", "column"]
 #: Samples that are counted exactly in float32.
 MAX_SEGMENT = 1 << 24
 
-_INFINITE = np.float32(np.inf)
+_INFINITE, _NONE = np.float32(np.inf), np.float32(np.nan)
 #: Columns that are gathered together, so that a line of the cache is read once.
 _COLUMNS = 16
 #: Counts with Newton steps, more than ever needed where samples are not the same; then the bracket is halved.
@@ -56,7 +56,8 @@ def subtract_medians(
     -------
     shifts : (n, banks along slow, banks along fast, segments) float32, ADU
         What was subtracted: the median as of `np.ma.median`, with an even number of samples the mean of the two
-        in the middle in float32; 0 where nothing was subtracted.
+        in the middle in float32; NaN where nothing was subtracted, since too few samples are used or the median is
+        too far from 0.
 
     Raises
     ------
@@ -104,6 +105,27 @@ def near(values: _Array, use: _Array, reach: _Array) -> NDArray[np.bool_]:
     flat = (values.reshape(len(values), pixels), np.require(use, np.bool_, ["C", "W"]).reshape(len(values), pixels))
     _near(*flat, np.array(reach, np.float32).reshape(pixels), marked.reshape(len(values), pixels))
     return marked
+
+
+def shares(mask: _Array, bank_shape: tuple[int, int], axis: Axis) -> NDArray[np.float32]:
+    """Share of the pixels of each segment that are marked.
+
+    Parameters
+    ----------
+    mask : (slow, fast) bool
+    bank_shape : (int, int)
+        Pixels (slow, fast) of a bank; banks tile the mask.
+    axis : {"block", "row", "column"}
+
+    Returns
+    -------
+    (banks along slow, banks along fast, segments) float32
+        In the order of the shifts of :func:`subtract_medians`.
+    """
+    (slow, fast), (height, width) = mask.shape, _segment(axis, bank_shape)
+    of_segments = mask.reshape(slow // height, height, fast // width, width).mean(axis=(1, 3), dtype=np.float32)
+    [found] = _by_bank(of_segments, (1, slow, fast), bank_shape, (height, width))
+    return cast(NDArray[np.float32], found)
 
 
 def _segment(axis: str, bank_shape: tuple[int, int]) -> tuple[int, int]:
@@ -164,7 +186,7 @@ def _subtract_lines(values, use, height, width, least, limit, shifts):  # type: 
                     s[x] = _counted(v[x], u[x])
             shift = _shift(samples, number, least, limit)
             shifts[i, j] = shift
-            if shift != 0:
+            if abs(shift) > 0:  # and a number
                 for row in range(i * height, (i + 1) * height):
                     line = values[row, left:right]
                     for x in range(width):
@@ -190,10 +212,11 @@ def _subtract_columns(values, use, height, _width, least, limit, shifts):  # typ
             found = shifts[i, left:right]
             for x in range(found.size):
                 found[x] = _shift(samples[x * height : (x + 1) * height], number, least, limit)
+                line[x] = found[x] if abs(found[x]) > 0 else np.float32(0)
             for row in range(i * height, (i + 1) * height):
                 part = values[row, left:right]
                 for x in range(part.size):
-                    part[x] -= found[x]
+                    part[x] -= line[x]
 
 
 @njit(nogil=True, cache=True)
@@ -204,14 +227,14 @@ def _counted(value, use):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _shift(samples, number, least, limit):  # type: ignore[no-untyped-def]
-    """Median where enough samples count and it is small enough, else 0."""
+    """Median where enough samples count and it is small enough, else NaN."""
     count, total, squares = _sums(samples)
     if count < least:
-        return np.float32(0)
+        return _NONE
     mean = total / count
     spread = np.sqrt(max(squares / count - mean * mean, np.float32(0)))
     median = _median(samples, number, np.int64(count), mean, spread)
-    return median if abs(median) <= limit else np.float32(0)
+    return median if abs(median) <= limit else _NONE
 
 
 @njit(nogil=True, cache=True, fastmath={"reassoc"})

@@ -60,3 +60,21 @@ def test_data_without_calibration_rows_are_corrected_as_those_with_them(
     for name in ("patterns", "pixels_classified"):
         np.testing.assert_array_equal(cut.key(name)[:, 1:-1], whole.key(name)[:, 3:-3], err_msg=name)
     assert (cut.key("dims") == (704, 768)).all()
+
+
+def test_segments_that_a_common_mode_is_left_in_are_counted_and_told(tmp_path: Path, capsys: Any) -> None:
+    """Those whose samples are as they were though enough of their pixels are good: the shift is beyond the limit."""
+    case, (height, width) = CASES["EPIX100"], (708, 96)
+    light = lit(case, tmp_path / "light", case.few, trains=1, common_mode=4.0)
+    asked = ("--common-mode-axis", "row", "--common-mode-limit", "6", "--no-split-events", "--no-absolute-gain")
+    found = corrected(case, light, tmp_path / "out", capsys, *asked)
+    before, after, mask = (found.key(name).reshape(height, -1, width) for name in ("pixels", "pixels_cm", "mask"))
+    enough = (mask == 0).mean(axis=-1) >= 0.25
+    left = (before == after).all(axis=-1)
+    number = int((left & enough).sum())
+    assert 0.01 * enough.sum() < number < 0.5 * enough.sum()
+    assert np.abs(np.median(before, axis=-1)[left & enough]).min() > 5
+    told = f"in {number:,} of {left.size:,} segments of frames ({number / left.size:.1%}) the median is beyond 6 ADU"
+    assert (f"Module 1: {told}, or less than 25% of the samples tell it; common mode found nothing to take off "
+            "there.") in found.said
+    assert not enough.all()

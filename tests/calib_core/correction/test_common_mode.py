@@ -104,14 +104,21 @@ def test_the_right_axis_gives_the_lower_noise(noise_images, reference, detector)
     assert left["column"] < 1.05 * NOISE < left["row"]
 
 
-def test_larger_shifts_and_masked_segments_are_left(noise_images, reference, detector):
+def test_larger_shifts_and_masked_segments_are_left_and_differ(noise_images, reference, detector):
+    """NaN where a shift is not believed or not told; 0 where so many pixels are bad that none is looked for."""
     images = noise_images(2)
     images.values[0] += 150
     images.use[1, :, :60] = False
+    bad = np.zeros(images.values.shape[1:], bool)
+    bad[BANK[0] + 3] = True
     before = images.values.copy()
-    shifts = corrected(CommonMode(limit=100), images, reference, detector)
-    assert (shifts[0] == 0).all()
-    assert (shifts[1, :, 0] == 0).all()
+    shifts = corrected(CommonMode(limit=100), images, changed(reference, bad=bad), detector)
+    looked = np.ones((2, *BANKS, BANK[0]), bool)
+    looked[:, 1, :, 3] = False
+    assert np.isnan(shifts[0][looked[0]]).all()
+    assert np.isnan(shifts[1, :, 0][looked[1, :, 0]]).all()
+    assert (shifts[~looked] == 0).all()
+    assert np.isfinite(shifts[1, :, 1]).all()
     assert (shifts[1, :, 1] != 0).any()
     np.testing.assert_array_equal(images.values[0], before[0])
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calib_core.numerics.common_mode import near, subtract_medians
+from calib_core.numerics.common_mode import near, shares, subtract_medians
 
 AXES = ("block", "row", "column")
 MEDIAN_OVER = {"block": (2, 4), "row": 4, "column": 2}
@@ -23,8 +23,8 @@ def reference(values, use, bank, axis, min_share, limit):
     with np.errstate(invalid="ignore"):
         shift = np.ma.median(samples, axis=over, keepdims=True).filled(0)
     size = np.prod([banks[k] for k in np.atleast_1d(over)])
-    shift = np.where((count > 0) & (count >= min_share * size) & (np.abs(shift) <= limit), shift, 0).astype("f4")
-    corrected = (values.reshape(banks) - shift).reshape(values.shape)
+    shift = np.where((count > 0) & (count >= min_share * size) & (np.abs(shift) <= limit), shift, np.nan).astype("f4")
+    corrected = (values.reshape(banks) - np.nan_to_num(shift)).reshape(values.shape)
     return shift.transpose(0, 1, 3, 2, 4).reshape(frames, banks[1], banks[3], -1), corrected
 
 
@@ -87,7 +87,7 @@ def test_masked_segments_are_left(axis):
     use = np.zeros(values.shape, bool)
     use[1] = True
     shifts = subtract_medians(values, use, (2, 3), axis, 0.0, 100)
-    assert (shifts[0] == 0).all()
+    assert np.isnan(shifts[0]).all()
     assert (shifts[1] == 7).all()
     assert (values[0] == 7).all()
     assert (values[1] == 0).all()
@@ -99,7 +99,7 @@ def test_share_and_limit_are_inclusive():
     use[0, 0, 2:] = False
     use[0, 1, 1:] = False
     shifts = subtract_medians(values, use, (4, 8), "row", 0.25, 5)
-    assert shifts.ravel().tolist() == [4, 0, -5, 0]
+    np.testing.assert_array_equal(shifts.ravel(), [4, np.nan, -5, np.nan])
 
 
 def test_shifts_lie_by_bank_and_segment():
@@ -112,6 +112,15 @@ def test_shifts_lie_by_bank_and_segment():
     shifts = subtract_medians(values, np.ones(values.shape, bool), (2, 3), "column", 0.25, 100)
     assert shifts.shape == (1, 2, 2, 3)
     assert np.argwhere(shifts).tolist() == [[0, 0, 1, 1]]
+
+
+@pytest.mark.parametrize("axis", AXES)
+def test_shares_lie_as_shifts_do(axis):
+    mask = np.random.default_rng(7).random((6, 9)) > 0.4
+    over = tuple(one - 1 for one in np.atleast_1d(MEDIAN_OVER[axis]))
+    expected = mask.reshape(3, 2, 3, 3).mean(axis=over, keepdims=True)
+    found = shares(mask, (2, 3), axis)
+    np.testing.assert_allclose(found, expected.transpose(0, 2, 1, 3).reshape(3, 3, -1), rtol=1e-6)
 
 
 @pytest.mark.parametrize(("axis", "segments"), [("block", 1), ("row", 2), ("column", 3)])
