@@ -12,7 +12,7 @@ from calib_core.correction.bound_constant import Given
 from calib_core.correction.images import Images
 from calib_core.correction.step import Step
 from calib_core.detector import DetectorType
-from calib_core.numerics.operations import FlagFrom, Operation
+from calib_core.numerics.operations import FlagFrom, Operation, ZeroOutside
 from calib_core.params import knob
 
 
@@ -51,3 +51,35 @@ class MarkFull(Step):
             One operation.
         """
         return [FlagFrom(np.float32(self.code or kind.saturation), np.uint32(BadPixels.VALUE_OUT_OF_RANGE))]
+
+
+class MarkEnds(MarkFull):
+    """Mark samples at either end of the converter: signals of some gain stages fall, and are full at 0."""
+
+    title: ClassVar[str] = "Codes at the ends"
+
+    def apply(self, images: Images, given: Given, kind: DetectorType) -> None:
+        """Flag full codes and those of 0; nothing is found on the way.
+
+        Parameters
+        ----------
+        images : Images
+            As :meth:`MarkFull.apply` takes them.
+        given : mapping
+            Not asked.
+        kind : DetectorType
+            Its largest code, unless the step has its own.
+        """
+        super().apply(images, given, kind)
+        images.mask[images.values == 0] |= np.uint32(BadPixels.VALUE_OUT_OF_RANGE)
+
+    def operations(self, given: Given, kind: DetectorType, one_scale: bool) -> Sequence[Operation] | None:
+        """Flag full codes, and those below 1, which are 0 and stay so.
+
+        Returns
+        -------
+        sequence of named tuples
+            Two operations.
+        """
+        none = ZeroOutside(np.float32(1), np.float32(np.inf), np.uint32(BadPixels.VALUE_OUT_OF_RANGE))
+        return [*(super().operations(given, kind, one_scale) or ()), none]

@@ -8,6 +8,7 @@ from calib_core.correction.asic_common_mode import AsicCommonMode
 from calib_core.correction.asic_diagonal import AsicDiagonal
 from calib_core.correction.capacitor import RelativeGain
 from calib_core.correction.force_gain import ForceHigh, ForceMedium
+from calib_core.correction.full import MarkFull
 from calib_core.correction.gain_stage import StageOfSignal
 from calib_core.correction.isolated import Isolated
 from calib_core.correction.large_pixels import LargePixels
@@ -30,7 +31,7 @@ from calib_core.correction.zeros import ZeroNans, ZeroOrange
 
 #: Baselines and common mode in ADU of each stage, then gains, then what is put in place of energies.
 CORRECT = Correct(steps=(
-    StageOfSignal(), LowMediumGap(on=False), ForceMedium(on=False), ForceHigh(on=False),
+    StageOfSignal(), MarkFull(), LowMediumGap(on=False), ForceMedium(on=False), ForceHigh(on=False),
     ZeroDeviation(on=False), Offset(), TrustedFlags(on=False), NoisyConverters(on=False), QuietAsics(on=False),
     SetMinimum(on=False), Stripes(on=False), NoisePeak(on=False), MatchAsics(on=False),
     AsicCommonMode(on=False), AsicDiagonal(on=False), RelativeGain(), MatchHistograms(on=False), MeltSnow(on=False),

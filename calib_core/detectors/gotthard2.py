@@ -18,6 +18,7 @@ from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.constants.condition import ConditionParameter
 from calib_core.correction.factors import GainFactor
+from calib_core.correction.full import MarkFull
 from calib_core.correction.gain_stage import StageOfBits
 from calib_core.correction.linearise import Linearise
 from calib_core.correction.mask import Mask
@@ -155,7 +156,7 @@ GOTTHARD2_25UM = replace(
     simulated=read_simulated("gotthard2", "GOTTHARD2_25UM", _HARDWARE),
 )
 
-_CORRECT = Correct(steps=(Linearise(), StageOfBits(), OffsetOrFlag(), GainFactor(), Mask()))
+_CORRECT = Correct(steps=(MarkFull(), Linearise(), StageOfBits(), OffsetOrFlag(), GainFactor(), Mask()))
 
 declare(Family("GOTTHARD2", "Gotthard-II", (GOTTHARD2, GOTTHARD2_25UM),
                (*with_defaults("gotthard2", Dark(before=(Linearise(),))), _CORRECT), __doc__))

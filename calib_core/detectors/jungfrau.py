@@ -15,6 +15,7 @@ from calib_core.characterisation.correct import Correct
 from calib_core.characterisation.dark import Dark
 from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.constants.condition import ConditionParameter, Found
+from calib_core.correction.full import MarkEnds
 from calib_core.correction.gain_stage import StageOfBits
 from calib_core.correction.large_pixels import LargePixels
 from calib_core.correction.mask import Mask
@@ -176,6 +177,6 @@ JUNGFRAU = DetectorType(
     simulate_control=_simulate_control,
 )
 
-_CORRECT = Correct(steps=(StageOfBits(), Offset(), GainPerEnergy(), LargePixels(on=False), Mask()))
+_CORRECT = Correct(steps=(StageOfBits(), MarkEnds(), Offset(), GainPerEnergy(), LargePixels(on=False), Mask()))
 
 declare(Family("JUNGFRAU", "JUNGFRAU", (JUNGFRAU,), (*with_defaults("jungfrau", Dark()), _CORRECT), __doc__))

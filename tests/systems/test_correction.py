@@ -72,6 +72,7 @@ class Case:
             values /= of_samples("RelativeGain10Hz").astype("f4")
         mask = of_samples("BadPixelsDark10Hz").astype("u4")
         mask |= np.where(bits == WRONG, int(BadPixels.WRONG_GAIN_VALUE), 0).astype("u4")
+        mask |= np.where((adc == 0) | (adc >= 16383), int(BadPixels.VALUE_OUT_OF_RANGE), 0).astype("u4")
         mask |= np.where(np.isfinite(values), 0, int(BadPixels.VALUE_IS_NAN)).astype("u4")
         return values, mask, stage
 

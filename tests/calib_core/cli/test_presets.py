@@ -104,7 +104,7 @@ def test_nothing_moves_samples_by_a_rule_unasked() -> None:
             assert on == set(), f"{family.name} {method.command}"
     method = named("AGIPD").method("CORRECT")
     assert [step.word for step in method.steps_before() if step.on] == [
-        "stage_of_signal", "offset", "rel_gain", "xray_gain", "mask"]
+        "stage_of_signal", "full", "offset", "rel_gain", "xray_gain", "mask"]
 
 
 def test_a_preset_with_a_value_that_is_not_allowed_is_not_declared() -> None:
