@@ -11,7 +11,7 @@ from calib_core.numerics.robust import gates_of, medians_of
 
 @njit(nogil=True, cache=True)
 def gate_and_sums(  # type: ignore[no-untyped-def]
-    samples, block, plane, grouped, lowest, highest, scale, floor, gate, near, whole, held, marks
+    samples, block, plane, grouped, lowest, highest, scale, floor, gate, near, whole, state
 ):
     """Fill in the gate of a memory cell and begin its sums, tile by tile.
 
@@ -19,9 +19,9 @@ def gate_and_sums(  # type: ignore[no-untyped-def]
     to a tile once more.
     """
     order, cells, first = grouped
-    cell, part, pixels = cells[0], (first[0], first[1], first[1]), samples.shape[1]
+    cell, part, pixels = cells[0], (first[0], first[1]), samples.shape[1]
     middle, mad, count = np.empty(TILE, np.float32), np.empty(TILE, np.float32), np.empty(TILE, np.uint32)
-    work, rows = work_of(None), held[cell]
+    work = work_of(None)
     for start in range(0, pixels, TILE):
         stop = min(start + TILE, pixels)
         ends = gate[0][cell, start:stop], gate[1][cell, start:stop]
@@ -29,6 +29,6 @@ def gate_and_sums(  # type: ignore[no-untyped-def]
         gates_of(middle[:stop - start], mad[:stop - start], scale, floor, np.float64(lowest), np.float64(highest),
                  *ends)
         if first[1]:
-            held[cell] = add_tile(
+            add_tile(
                 block, plane, order, part, start, None, None, None, ends, near_of(near, cell, start, stop),
-                whole_of(whole, cell, start, stop), rows, marks[cell, start // TILE:], work)
+                whole_of(whole, cell, start, stop), state[cell, start // TILE], work)

@@ -43,9 +43,6 @@ class _Patch:
     def add(self) -> None:
         """Add what is inside the windows, about their lower ends; most patches have nothing to leave out."""
         v, b = self.v, self.b
-        if v.lanes > 1:
-            for row in self.p["ahead"]:
-                v.prefetch(row)
         away, width, differ = self._away(), self._width(), self._differ()
         some = v.some(b.icmp_unsigned(">", tree(v.larger, away), width))
         if differ:
@@ -124,7 +121,7 @@ class _Patch:
 
 
 _GIVEN = ("block", "rows", "gain", "right", "bits", "expected", "low", "high", "base", "top")
-_SWEEP = (*_GIVEN, "ahead", "near", "near_squares", "outside", "begun", "wrong", "marks", "where")
+_SWEEP = (*_GIVEN, "near", "near_squares", "outside", "begun", "wrong", "marks", "where")
 _BEYOND = (*_GIVEN, "total", "squares", "count", "at")
 
 
@@ -153,7 +150,6 @@ def _pointers(names: tuple[str, ...], context: Any, builder: Any, signature: Any
 def _generate_sweep(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     p = _pointers(_SWEEP, context, builder, signature, arguments)
     most, p["product"] = pair_products(context)
-    p["ahead"] = _row_pointers(builder, p["block"], p["base"], p["ahead"], I16)
     p["told"] = cgutils.alloca_once_value(builder, I64(0))
     at = _SWEEP.index("near")
     size = context.make_array(signature.args[at])(context, builder, arguments[at]).nitems
@@ -164,7 +160,7 @@ def _generate_sweep(context: Any, builder: Any, signature: Any, arguments: Any) 
 @intrinsic  # type: ignore[untyped-decorator]
 def sweep(
     typing_context: Any, block: Any, rows: Any, gain: Any, right: Any, bits: Any, expected: Any, low: Any, high: Any,
-    base: Any, top: Any, ahead: Any, near: Any, near_squares: Any, outside: Any, begun: Any, wrong: Any, marks: Any,
+    base: Any, top: Any, near: Any, near_squares: Any, outside: Any, begun: Any, wrong: Any, marks: Any,
     where: Any,
 ) -> Any:
     """Add eight rows of a tile to the sums of their windows; tell how many patches reach beyond.
@@ -176,7 +172,7 @@ def sweep(
     ``gain`` and ``wrong`` are None. Where the marks of the tile say `REACHES`, places of patches for
     :func:`add_beyond` are written to ``where``, int64, at most one for each pixel.
     """
-    given = (block, rows, gain, right, bits, expected, low, high, base, top, ahead, near, near_squares, outside,
+    given = (block, rows, gain, right, bits, expected, low, high, base, top, near, near_squares, outside,
              begun, wrong, marks, where)
     return types.int64(*given), _generate_sweep
 

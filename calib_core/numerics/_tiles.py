@@ -1,4 +1,4 @@
-"""The kernels of the moments: blocks of frames, walked in tiles of pixels, eight frames at a time.
+"""The kernels of the moments: blocks of frames, walked in tiles of pixels, sixteen frames at a time.
 
 Arrays come as they stand in :class:`calib_core.numerics.moments.Sums`: ``gate`` both ends; ``near`` both ends of
 windows, sums, sums of squares and numbers of samples outside; ``whole`` sums, their squares' and numbers.
@@ -8,29 +8,41 @@ from __future__ import annotations
 
 import numpy as np
 
-from calib_core.numerics.kernels import BEGUN, EMPTY, LINE, NARROW_ROWS, REACHES, ROWS, inner_loops, njit
+from calib_core.numerics.kernels import (
+    BEGUN,
+    EMPTY,
+    HELD,
+    LINE,
+    MARKS,
+    MOST_ROWS,
+    REACHES,
+    ROOM_FOR,
+    ROWS,
+    WIDTH,
+    inner_loops,
+    njit,
+)
 
 #: Pixels of a tile: rows of 32 KiB, long enough to be recognised as streams, with sums that stay in the core's cache.
 TILE = 16384
 
 sweep, add_beyond, tile_of = inner_loops("calib_core.numerics._sweep", "sweep", "add_beyond", "tile_of")
-mark_of, choose, fold = inner_loops("calib_core.numerics._window", "mark_of", "choose", "fold")
+widest_of, choose, fold = inner_loops("calib_core.numerics._window", "widest_of", "choose", "fold")
 
 
 @njit(nogil=True, cache=True)
-def add_block(block, plane, grouped, gain, expected, wrong, gate, near, whole, held, marks):  # type: ignore[no-untyped-def]
+def add_block(block, plane, grouped, gain, expected, wrong, gate, near, whole, state):  # type: ignore[no-untyped-def]
     """Add a block to sums; without a check of gain bits, ``gain``, ``expected`` and ``wrong`` are None."""
     order, cells, first = grouped
     pixels, work = block.shape[2], work_of(expected)
     for run in range(cells.size):
-        cell, part = cells[run], (first[run], first[run + 1], first[min(run + 2, cells.size)])
-        rows = held[cell]
+        cell, part = cells[run], (first[run], first[run + 1])
         for start in range(0, pixels, TILE):
             stop = min(start + TILE, pixels)
-            held[cell] = add_tile(
+            add_tile(
                 block, plane, order, part, start, gain, expected, tile_of(wrong, cell, start, stop),
                 (gate[0][cell, start:stop], gate[1][cell, start:stop]), near_of(near, cell, start, stop),
-                whole_of(whole, cell, start, stop), rows, marks[cell, start // TILE:], work)
+                whole_of(whole, cell, start, stop), state[cell, start // TILE], work)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -38,16 +50,16 @@ def means_of_block(block, plane, grouped, gate, ddof, mean, std, count):  # type
     """Mean and deviation of memory cells of which a block has all frames, tile by tile; their sums are not kept."""
     order, cells, first = grouped
     pixels, work, own = block.shape[2], work_of(None), (np.empty(TILE, np.uint32), np.empty(TILE, np.uint64))
-    (near, whole), mark = _sums_of_tile(), np.zeros(1, np.uint8)
+    (near, whole), state = _sums_of_tile(), np.empty(3, np.int64)
     for run in range(cells.size):
-        cell, part = cells[run], (first[run], first[run + 1], first[min(run + 2, cells.size)])
+        cell, part = cells[run], (first[run], first[run + 1])
         for start in range(0, pixels, TILE):
-            stop, mark[0] = min(start + TILE, pixels), 0
+            stop, state[HELD], state[MARKS] = min(start + TILE, pixels), -1, 0
             size, ends = stop - start, (gate[0][cell, start:stop], gate[1][cell, start:stop])
             sums = near[0][:size], near[1][:size], near[2][:size], near[3][:size], near[4][:size]
             full = whole[0][:size], whole[1][:size], whole[2][:size]
-            rows = add_tile(block, plane, order, part, start, None, None, None, ends, sums, full, -1, mark, work)
-            _finish_tile(ends, sums, full, own, rows, mark, ddof,
+            add_tile(block, plane, order, part, start, None, None, None, ends, sums, full, state, work)
+            _finish_tile(ends, sums, full, own, state, ddof,
                          mean[cell, start:stop], std[cell, start:stop], count[cell, start:stop])
 
 
@@ -84,59 +96,67 @@ def _sums_of_tile():  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True, no_cpython_wrapper=True)
 def add_tile(  # type: ignore[no-untyped-def]
-    block, plane, order, part, start, gain, expected, wrong, gate, near, whole, rows, mark, work
+    block, plane, order, part, start, gain, expected, wrong, gate, near, whole, state, work
 ):
-    """Add frames of a memory cell to a tile, whose pixels begin there; the number of frames in windows then.
+    """Add frames of a memory cell to a tile, whose pixels begin there.
 
-    The part of the order is where its frames begin, where they end, and where those of the next memory cell do.
+    The part of the order is where its frames begin, and where they end.
     """
-    begin, end, last = part
-    if rows < 0:
-        mark[0] = mark[0] & BEGUN | mark_of(*gate)
-        if mark[0] & REACHES:
+    begin, end = part
+    if state[HELD] < 0:
+        _begin(state, gate)
+        if state[MARKS] & REACHES:
             stop = start + near[0].size
             one, two, three = order[begin], order[min(begin + 1, end - 1)], order[min(begin + 2, end - 1)]
             choose(block[one, plane, start:stop], block[two, plane, start:stop], block[three, plane, start:stop],
                    *gate, near[0], near[1])
-    return _add(block, plane, order, begin, end, last, start, gain, expected, wrong, gate, near, whole, mark,
-                max(rows, 0), work)
+    _add(block, plane, order, begin, end, start, gain, expected, wrong, gate, near, whole, state, work)
 
 
 @njit(nogil=True, cache=True, no_cpython_wrapper=True)
-def _window(gate, near, mark):  # type: ignore[no-untyped-def]
+def _begin(state, gate):  # type: ignore[no-untyped-def]
+    """What the gates of a tile that has no frames yet are like."""
+    widest, empty = widest_of(*gate)
+    reaches = widest > WIDTH
+    state[HELD], state[ROOM_FOR] = 0, min(0xFFFF // min(max(widest, 1), WIDTH), MOST_ROWS)
+    state[MARKS] = state[MARKS] & BEGUN | (REACHES if reaches else 0) | (EMPTY if empty else 0)
+
+
+@njit(nogil=True, cache=True, no_cpython_wrapper=True)
+def _window(gate, near, marks):  # type: ignore[no-untyped-def]
     """Both ends of windows: the gates, unless some are too wide."""
-    return (near[0], near[1]) if mark[0] & REACHES else gate
+    return (near[0], near[1]) if marks & REACHES else gate
 
 
 @njit(nogil=True, cache=True, no_cpython_wrapper=True)
 def _add(  # type: ignore[no-untyped-def]
-    block, plane, order, begin, end, last, start, gain, expected, wrong, gate, near, whole, mark, rows, work
+    block, plane, order, begin, end, start, gain, expected, wrong, gate, near, whole, state, work
 ):
-    """Add frames of a memory cell to a tile; the number of frames that the sums inside of windows then have."""
+    """Add frames of a memory cell to a tile."""
     (low, high), (_, _, sums, squares, outside), (where, right) = gate, near, work
-    base, top = _window(gate, near, mark)
-    pixels = block.shape[2]
+    base, top = _window(gate, near, state[MARKS])
+    pixels, rows = block.shape[2], state[HELD]
     stride, place = block.shape[1] * pixels, plane * pixels + start
     for frame in range(begin, end, ROWS):
         more = min(ROWS, end - frame)
-        if rows + more > NARROW_ROWS:
-            _fold(mark, gate, rows, near, whole, whole)
+        if rows + more > state[ROOM_FOR]:
+            _fold(state[MARKS], gate, rows, near, whole, whole)
+            state[MARKS] |= BEGUN
             rows = 0
         if rows == 0:
             _clear(outside)
         offsets, bits = _rows(order, frame, end, stride, place), _rows(order, frame, end, pixels, start)
-        ahead = _ahead(order, begin, frame + ROWS, end, last, stride, place, start, pixels)
-        told = sweep(block, offsets, gain, right, bits, expected, low, high, base, top, ahead, sums, squares,
-                     outside, -1 if rows else 0, wrong, mark[0], where)
-        if told and not mark[0] & BEGUN:
+        told = sweep(block, offsets, gain, right, bits, expected, low, high, base, top, sums, squares,
+                     outside, -1 if rows else 0, wrong, state[MARKS], where)
+        if told and not state[MARKS] & BEGUN:
             _clear(whole[0])
             _clear(whole[1])
             _clear(whole[2])
-            mark[0] |= BEGUN
+            state[MARKS] |= BEGUN
         for k in range(told):
             add_beyond(block, offsets, gain, right, bits, expected, low, high, base, top, *whole, where[k])
         rows += more
-    return rows
+    state[HELD] = rows
 
 
 @njit(nogil=True, cache=True, no_cpython_wrapper=True)
@@ -147,6 +167,12 @@ def _row(order, frame, end, stride, start):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True, no_cpython_wrapper=True)
 def _rows(order, frame, end, stride, start):  # type: ignore[no-untyped-def]
+    """Offsets of the rows of sixteen frames."""
+    return _eight(order, frame, end, stride, start) + _eight(order, frame + 8, end, stride, start)
+
+
+@njit(nogil=True, cache=True, no_cpython_wrapper=True)
+def _eight(order, frame, end, stride, start):  # type: ignore[no-untyped-def]
     """Offsets of the rows of eight frames."""
     return (
         _row(order, frame, end, stride, start), _row(order, frame + 1, end, stride, start),
@@ -157,30 +183,14 @@ def _rows(order, frame, end, stride, start):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, no_cpython_wrapper=True)
-def _ahead(order, begin, frame, end, last, stride, place, start, pixels):  # type: ignore[no-untyped-def]
-    """Offsets of the rows that come next: in the tile, else in the next tile, else of the next memory cell.
-
-    Where a tile has no more than eight frames there are none: the next tile goes on where it ends.
-    """
-    if frame < end:
-        return _rows(order, frame, end, stride, place)
-    if start + TILE < pixels and end - begin > ROWS:
-        return _rows(order, begin, end, stride, place + TILE)
-    if last - end > ROWS:
-        return _rows(order, end, last, stride, place - start)
-    return _rows(order, end, end, stride, place)
-
-
-@njit(nogil=True, cache=True, no_cpython_wrapper=True)
-def _fold(mark, gate, rows, near, before, whole):  # type: ignore[no-untyped-def]
+def _fold(marks, gate, rows, near, before, whole):  # type: ignore[no-untyped-def]
     """Add what is inside of windows to whole sums before; nothing where gates are empty."""
-    (base, _), (_, _, sums, squares, outside) = _window(gate, near, mark), near
-    if mark[0] & EMPTY:
+    (base, _), (_, _, sums, squares, outside) = _window(gate, near, marks), near
+    if marks & EMPTY:
         for i in range(base.size):
             if gate[0][i] > gate[1][i]:
                 sums[i], squares[i], outside[i] = 0, 0, rows
-    fold(base, rows, sums, squares, outside, *before, *whole, mark[0])
-    mark[0] |= BEGUN
+    fold(base, rows, sums, squares, outside, *before, *whole, marks)
 
 
 @njit(nogil=True, cache=True, no_cpython_wrapper=True)
@@ -190,27 +200,28 @@ def _clear(sums):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def finish(gate, near, whole, held, marks, ddof, mean, std, count):  # type: ignore[no-untyped-def]
-    """Mean and deviation of each tile, from copies of its sums."""
+def finish(gate, near, whole, state, ddof, mean, std, count):  # type: ignore[no-untyped-def]
+    """Mean and deviation of each tile; its sums stay."""
     own, pixels = (np.empty(TILE, np.uint32), np.empty(TILE, np.uint64)), mean.shape[1]
-    for cell in range(held.size):
+    for cell in range(mean.shape[0]):
         for start in range(0, pixels, TILE):
             stop = min(start + TILE, pixels)
-            ends, mark = (gate[0][cell, start:stop], gate[1][cell, start:stop]), marks[cell, start // TILE:].copy()
-            _finish_tile(ends, near_of(near, cell, start, stop), whole_of(whole, cell, start, stop), own, held[cell],
-                         mark, ddof, mean[cell, start:stop], std[cell, start:stop], count[cell, start:stop])
+            _finish_tile((gate[0][cell, start:stop], gate[1][cell, start:stop]), near_of(near, cell, start, stop),
+                         whole_of(whole, cell, start, stop), own, state[cell, start // TILE], ddof,
+                         mean[cell, start:stop], std[cell, start:stop], count[cell, start:stop])
 
 
 @njit(nogil=True, cache=True, error_model="numpy", no_cpython_wrapper=True)
-def _finish_tile(gate, near, whole, own, rows, mark, ddof, mean, std, count):  # type: ignore[no-untyped-def]
-    """Mean and deviation of a tile; whole sums stay, the mark may not."""
-    if not mark[0] & (BEGUN | EMPTY) and rows > 0:
-        _finish_near(_window(gate, near, mark)[0], rows, near[2], near[3], near[4], ddof, mean, std, count)
+def _finish_tile(gate, near, whole, own, state, ddof, mean, std, count):  # type: ignore[no-untyped-def]
+    """Mean and deviation of a tile; what is known of it stays, and so do its sums but where gates are empty."""
+    rows, marks = state[HELD], state[MARKS]
+    if not marks & (BEGUN | EMPTY) and rows > 0:
+        _finish_near(_window(gate, near, marks)[0], rows, near[2], near[3], near[4], ddof, mean, std, count)
         return
     full = own[0][:count.size], own[1][:count.size], count
     if rows > 0:
-        _fold(mark, gate, rows, near, whole, full)
-    elif mark[0] & BEGUN:
+        _fold(marks, gate, rows, near, whole, full)
+    elif marks & BEGUN:
         _copy(*whole, *full)
     else:
         _clear(full[0])

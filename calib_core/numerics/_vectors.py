@@ -268,6 +268,24 @@ class Vectors:
         packed = self.builder.bitcast(mask, ir.IntType(self.lanes))
         return self.builder.icmp_unsigned("!=", packed, ir.Constant(packed.type, 0))
 
+    def largest(self, value: Value) -> Value:
+        """Take the largest lane.
+
+        Parameters
+        ----------
+        value : vector
+            Of unsigned integers.
+
+        Returns
+        -------
+        scalar
+            Of the type of a lane.
+        """
+        scalar = value.type.element
+        kind = ir.FunctionType(scalar, [value.type])
+        name = f"llvm.vector.reduce.umax.v{self.lanes}{scalar}"
+        return self.builder.call(cgutils.get_or_insert_function(self.builder.module, kind, name), [value])
+
     def keep(self, masks: list[Value], values: list[Value]) -> list[Value]:
         """Set the lanes outside the masks to zero.
 

@@ -1,7 +1,7 @@
 """Windows of codes, with sums about the lower end: half of the memory, and nothing to widen row by row.
 
-Samples inside of a window are at most `WIDTH` above its lower end, so sums over `NARROW_ROWS` rows fit in 16 bits,
-and those of squares in 32. They are folded into sums of whole samples then:
+Samples inside of a window are at most `WIDTH` above its lower end, so sums over `LEAST_ROWS` rows fit in 16 bits,
+over more where all windows are narrower, and those of squares in 32. They are folded into sums of whole samples then:
 Σx = Σy + n·l and Σx² = Σy² + l·(2·Σy + n·l) of x = l + y, in whole numbers.
 """
 
@@ -13,11 +13,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from calib_core.numerics._vectors import I16, I32, I64, Vectors, each_patch, pair_products, pointer
-from calib_core.numerics.kernels import BEGUN, EMPTY, NARROW_ROWS, REACHES
-
-#: From the lower end of a window to the upper one, at most.
-WIDTH = 0xFFFF // NARROW_ROWS
+from calib_core.numerics._vectors import I1, I16, I32, I64, Vectors, each_patch, pair_products, pointer
+from calib_core.numerics.kernels import BEGUN, WIDTH
 
 _CHOOSE = ("one", "two", "three", "low", "high", "base", "top")
 _FOLD = ("base", "rows", "near", "near_squares", "outside", "total_before", "squares_before", "count_before", "total",
@@ -25,13 +22,12 @@ _FOLD = ("base", "rows", "near", "near_squares", "outside", "total_before", "squ
 
 
 def _mark(v: Vectors, p: dict[str, Any]) -> None:
-    """Tell of gates that are wider than a window, and of empty ones."""
+    """Keep the widest gate, and where some are empty."""
     b = v.builder
     low, high = v.load(p["low"], I16), v.load(p["high"], I16)
-    wide, empty = b.icmp_unsigned(">", b.sub(high, low), v.constant(I16, WIDTH)), b.icmp_unsigned(">", low, high)
-    for flag, mask in ((REACHES, wide), (EMPTY, empty)):
-        one = b.select(v.some(mask), I64(flag), I64(0))
-        b.store(b.or_(b.load(p["found"]), one), p["found"])
+    widest, empty = p["widest"][v.lanes], p["empty"][v.lanes]
+    b.store(v.larger(b.load(widest), b.sub(high, low)), widest)
+    b.store(b.or_(b.load(empty), b.icmp_unsigned(">", low, high)), empty)
 
 
 def _choose(v: Vectors, p: dict[str, Any]) -> None:
@@ -77,20 +73,31 @@ def _everywhere(names: tuple[str, ...], size_of: str, patch: Any) -> Any:
     return generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def mark_of(typing_context: Any, low: Any, high: Any) -> Any:
-    """Marks of a tile's gates, uint16: `REACHES` where some are wider than `WIDTH` or empty, `EMPTY` for the latter.
+def _generate_mark(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    p: dict[str, Any] = {"low": arguments[0], "high": arguments[1]}
+    size = context.make_array(signature.args[0])(context, builder, p["low"]).nitems
+    p.update((name, pointer(context, builder, signature.args[0], p[name])) for name in ("low", "high"))
+    each = [Vectors(builder, lanes, size) for lanes in (pair_products(context)[0], 1)]
+    for name, scalar in (("widest", I16), ("empty", I1)):
+        p[name] = {v.lanes: cgutils.alloca_once_value(builder, v.constant(scalar, 0)) for v in each}
+    each_patch(builder, p["low"], size, each[0].lanes, lambda vectors: _mark(vectors, p))
+    one, other = (v.largest(builder.load(p["widest"][v.lanes])) for v in each)
+    widest = builder.select(builder.icmp_unsigned(">", one, other), one, other)
+    empty = builder.or_(*(v.some(builder.load(p["empty"][v.lanes])) for v in each))
+    return context.make_tuple(builder, signature.return_type, [builder.zext(x, I64) for x in (widest, empty)])
 
-    Without them the gates are windows themselves.
-    """
-    return types.int64(low, high), _everywhere(("low", "high"), "low", _mark)
+
+@intrinsic  # type: ignore[untyped-decorator]
+def widest_of(typing_context: Any, low: Any, high: Any) -> Any:
+    """The width of the widest of a tile's gates, uint16, an empty one being as wide as can be; and whether one is."""
+    return types.UniTuple(types.int64, 2)(low, high), _generate_mark
 
 
 @intrinsic  # type: ignore[untyped-decorator]
 def choose(typing_context: Any, one: Any, two: Any, three: Any, low: Any, high: Any, base: Any, top: Any) -> Any:
     """Choose the windows of a tile, both ends inside, from three rows of samples, uint16, as all that is given.
 
-    Windows of gates of at most `WIDTH` are those gates. Others lie inside of their gates, about the middle sample.
+    Windows of gates no wider than `WIDTH` are those gates. Others lie inside of their gates, about the middle sample.
     """
     return types.int64(one, two, three, low, high, base, top), _everywhere(_CHOOSE, "base", _choose)
 

@@ -6,9 +6,10 @@ give the same bits. All sums stay exact up to `MAX_FRAMES` frames per memory cel
 adds refuses more; sums of longer runs are folded into wider ones in time, of which `finish_wide` makes mean and
 deviation.
 
-The kernel takes frames grouped by memory cell and walks them in tiles of pixels, eight frames at a time. Nearly all
+The kernel takes frames grouped by memory cell and walks them in tiles of pixels, sixteen frames at a time. Nearly all
 samples of a pixel lie in a window of codes; they are summed about its lower end, in 8 bytes per pixel, and only after
-`NARROW_ROWS` frames in 16 more: what blocks of few frames carry to memory and back is half of what whole sums are.
+64 frames, or more where windows are narrow, in 16 more: what blocks of few frames carry to memory and back is half of
+what whole sums are.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from calib_core.numerics._frames import (
     writable,
 )
 from calib_core.numerics._tiles import TILE, add_block, finish, means_of_block
-from calib_core.numerics.kernels import BEGUN, REACHES
+from calib_core.numerics.kernels import BEGUN, HELD, MARKS, REACHES
 from calib_core.numerics.robust import MAD_TO_SIGMA, check_gate_inputs
 
 TOTAL_DTYPE, SQUARES_DTYPE, COUNT_DTYPE = _frames.TOTAL_DTYPE, _frames.SQUARES_DTYPE, _frames.COUNT_DTYPE
@@ -66,12 +67,13 @@ class Sums:
         self.low, self.high, self.seen = low, high, np.zeros(len(low), np.int64)
         self._near = tuple(array(low.shape, dtype) for dtype in _NEAR_DTYPES)
         self._whole = tuple(array(low.shape, dtype) for dtype in (TOTAL_DTYPE, SQUARES_DTYPE, COUNT_DTYPE))
-        #: Frames in the sums inside of windows of each memory cell, −1 before it has any; and marks of tiles.
-        self._held, self._marks = np.full(len(low), -1, np.int64), np.zeros(_tiles(low.shape), np.uint8)
+        #: What is known of each tile.
+        self._state = np.zeros((*_tiles(low.shape), 3), np.int64)
+        self.forget()
 
     def forget(self) -> None:
         """Begin anew with the same gates."""
-        self.seen[:], self._held[:], self._marks[:] = 0, -1, 0
+        self.seen[:], self._state[..., HELD], self._state[..., MARKS] = 0, -1, 0
 
     def add(self, block: _Array, plane: int, slot: _Array, bits: tuple[_Array, int, _Array] | None = None) -> None:
         """Add frames.
@@ -128,14 +130,14 @@ class Sums:
         order = np.arange(frames), np.array([cell]), np.array([0, frames])
         gate_and_sums(
             rows, rows[:, None], 0, order, lowest, highest, sigma * MAD_TO_SIGMA, float(floor), (self.low, self.high),
-            self._near, self._whole, self._held, self._marks)
+            self._near, self._whole, self._state)
         self.seen[cell] = frames
 
     def _add(self, block: _Array, plane: int, order: tuple[_Array, ...], bits: Any = None) -> None:
         """Run the kernel on checked arguments; it is compiled with bits and without."""
         gain, expected, wrong = (writable(bits[0]), np.uint8(bits[1]), bits[2]) if bits else (None, None, None)
         add_block(writable(block), plane, order, gain, expected, wrong, (writable(self.low), writable(self.high)),
-                  self._near, self._whole, self._held, self._marks)
+                  self._near, self._whole, self._state)
 
     def merge(self, other: Sums) -> None:
         """Add other sums; whole numbers, so the order does not matter.
@@ -157,23 +159,22 @@ class Sums:
         total, squares, count : (C, P) uint32, uint64 and uint32, ADU, ADU² and samples
             Not copies: they stay valid until more is added, and may be added to.
         """
-        for cell, rows in enumerate(self._held.tolist()):
-            for k, start in enumerate(range(0, self.low.shape[1], TILE)):
-                tile = slice(start, start + TILE)
-                if not self._marks[cell, k] & BEGUN:
-                    for sums in self._whole:
-                        sums[cell, tile] = 0
-                if rows > 0:
-                    self._fold(cell, tile, rows)
-        self._marks |= BEGUN
-        np.minimum(self._held, 0, out=self._held)
+        for cell, tile in np.ndindex(self._state.shape[:2]):
+            rows, pixels = self._state[cell, tile, HELD], slice(tile * TILE, (tile + 1) * TILE)
+            if not self._state[cell, tile, MARKS] & BEGUN:
+                for sums in self._whole:
+                    sums[cell, pixels] = 0
+            if rows > 0:
+                self._fold(cell, pixels, rows)
+        self._state[..., MARKS] |= BEGUN
+        np.minimum(self._state[..., HELD], 0, out=self._state[..., HELD])
         total, squares, count = self._whole
         return total, squares, count
 
     def _fold(self, cell: int, tile: slice, rows: int) -> None:
         """Add sums inside of windows to whole ones."""
         some = self.low[cell, tile] <= self.high[cell, tile]
-        reaches = self._marks[cell, tile.start // TILE] & REACHES
+        reaches = self._state[cell, tile.start // TILE, MARKS] & REACHES
         lower = (self._near[0] if reaches else self.low, *self._near[2:])
         base, near, squares, outside = (one[cell, tile].astype(np.uint64) * some for one in lower)
         n = rows * some - outside
@@ -212,7 +213,7 @@ class Sums:
         low, high = self.low[cells], self.high[cells]
         made = _made(low.shape, ddof, out)
         near, whole = (tuple(one[cells] for one in arrays) for arrays in (self._near, self._whole))
-        finish((writable(low), writable(high)), near, whole, self._held[cells], self._marks[cells], ddof, *made)
+        finish((writable(low), writable(high)), near, whole, self._state[cells], ddof, *made)
         return made
 
 

@@ -112,7 +112,7 @@ def test_one_large_sample_among_small_ones(checked):
 
 @pytest.mark.parametrize("gated", [False, True])
 @pytest.mark.parametrize("top", [16384, 65536])
-@pytest.mark.parametrize("frames", [*range(18), 63, 64, 65, 127, 128, 129])
+@pytest.mark.parametrize("frames", [*range(18), 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 256, 257])
 def test_all_frames_at_once_have_the_bits_of_sums_that_are_finished(frames, top, gated):
     """Ragged widths; gates of all kinds side by side: empty, from 0, to the end, of one value."""
     for pixels in (1, 15, 16, 33, 16384 + 45):
@@ -157,7 +157,7 @@ def test_empty_gate_keeps_nothing_even_zeros():
     assert not sums.total.any()
 
 
-@pytest.mark.parametrize("frames", range(1, 18))
+@pytest.mark.parametrize("frames", [*range(1, 18), 33])
 def test_gate_from_zero_counts_only_real_frames(frames):
     data = make_data(frames, pixels=40)
     data.slot[:] = 2
@@ -183,6 +183,28 @@ def test_most_frames_of_largest_samples_stay_exact(bottom):
     assert set(count[0].tolist()) == {n}
     assert set(mean[0].tolist()) == {65535.0}
     assert set(std[0].tolist()) == {0.0}
+
+
+@pytest.mark.parametrize("width", [0, 1, 127, 128, 254, 255, 256, 257, 511, 512, 1022, 1023, 1024])
+@pytest.mark.parametrize("bottom", [0, 5000, 65535])
+def test_frames_at_the_upper_ends_of_gates_do_not_wrap(width, bottom):
+    """Sums inside of windows hold more frames where windows are narrower; one wider gate bounds those of all."""
+    bottom, frames, pixels = min(bottom, 65535 - width), 300, 16384 + 40
+    low, high = np.full((1, pixels), bottom, np.uint16), np.full((1, pixels), bottom + width, np.uint16)
+    block = np.full((frames, 1, pixels), bottom + width, np.uint16)
+    block[::7, :, 5], block[::2, :, 6::9] = bottom, bottom + width // 2
+    for edges in ([0, frames], [0, 1, 17, 65, 200, 257, frames], range(frames + 1)[::16]):
+        sums = moments.Sums(low, high, anything)
+        for begin, end in pairwise(edges):
+            sums.add(block[begin:end], 0, np.zeros(end - begin, np.int64))
+        seen = block[:edges[-1], 0].astype(np.uint64)
+        mean, std, count = sums.finish()
+        assert set(count[0].tolist()) == {len(seen)}
+        np.testing.assert_array_equal(mean[0], (seen.sum(axis=0) / len(seen)).astype(np.float32))
+        np.testing.assert_allclose(std[0], seen.std(axis=0, ddof=1), rtol=3e-7, atol=0)
+        total, squares, _ = sums.whole()
+        np.testing.assert_array_equal(total[0], seen.sum(axis=0))
+        np.testing.assert_array_equal(squares[0], (seen * seen).sum(axis=0))
 
 
 def test_read_only_block_is_accepted():
