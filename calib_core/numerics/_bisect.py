@@ -22,7 +22,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from calib_core.numerics._vectors import I1, I8, I16, I64, Value, Vectors, pair_products, pointer, tree
+from calib_core.numerics._vectors import I1, I8, I16, I64, Value, Vectors, has, pointer, tree
 from calib_core.numerics.kernels import LANES, NARROW_STEP
 
 #: From the smallest value of 8 bits to the middle.
@@ -31,7 +31,7 @@ _HALF = 128
 
 def lanes_of(context: Any) -> int:
     """Pixels of 8 bits that the bisection takes at once: as many as fill a register of the processor."""
-    return 2 * pair_products(context)[0]
+    return 64 if has(context, "avx512bw") else LANES
 
 
 @intrinsic  # type: ignore[untyped-decorator]

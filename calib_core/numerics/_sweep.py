@@ -1,10 +1,11 @@
-"""The inner loop of the moments: eight frames at once over a tile of pixels, in explicit vectors.
+"""The inner loop of the moments: sixteen frames at once over a tile of pixels, in explicit vectors.
 
 A patch is a register of pixels. Each pixel has a window of codes, narrow enough that sums of distances from its lower
 end fit in 16 bits (:mod:`calib_core.numerics._window`). Nearly all samples are inside; the others are left out. Where
 the gate reaches beyond the window, patches that have some are told, for :func:`add_beyond` to add to the whole sums.
 
-Vectors begin where each row of one lies in a single cache line. Rows that come next are prefetched meanwhile.
+Vectors begin where each row of one lies in a single cache line. What comes soon in each row is asked for meanwhile:
+of so many rows, each a page or more from the next, the processor finds out too late by itself.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from calib_core.numerics._vectors import (
     I16,
     I32,
     I64,
+    PATCH_LANES,
     Value,
     Vectors,
     bytes_of,
@@ -29,13 +31,17 @@ from calib_core.numerics._vectors import (
     pointer,
     tree,
 )
-from calib_core.numerics.kernels import REACHES
+from calib_core.numerics.kernels import LINE, REACHES
 
 _Pointers = dict[str, Any]
 
 
+#: Samples of a row that are asked for ahead: 1 KiB.
+_AHEAD = 512
+
+
 class _Patch:
-    """Eight rows of a patch of pixels, and what is to become of them; arguments that are None are not there."""
+    """Rows of a patch of pixels, and what is to become of them; arguments that are None are not there."""
 
     def __init__(self, vectors: Vectors, arguments: _Pointers) -> None:
         self.v, self.b, self.p = vectors, vectors.builder, arguments
@@ -43,6 +49,8 @@ class _Patch:
     def add(self) -> None:
         """Add what is inside the windows, about their lower ends; most patches have nothing to leave out."""
         v, b = self.v, self.b
+        if v.lanes > 1:
+            self._ask_ahead()
         away, width, differ = self._away(), self._width(), self._differ()
         some = v.some(b.icmp_unsigned(">", tree(v.larger, away), width))
         if differ:
@@ -53,6 +61,14 @@ class _Patch:
         kept, product = [b.load(place) for place in places], self.p["product"] if v.lanes > 1 else ""
         self._add_to("near", I16, v.sum(kept))
         self._add_to("near_squares", I32, v.in_order(v.sum_squares(kept, product), product))
+
+    def _ask_ahead(self) -> None:
+        """Prefetch what comes soon in each row, once a line."""
+        b, offset = self.b, self.v.offset
+        within = ir.Constant(offset.type, LINE // bytes_of(I16) - self.v.lanes)
+        with b.if_then(b.icmp_unsigned("==", b.and_(offset, within), ir.Constant(offset.type, 0))):
+            for row in self.p["rows"]:
+                self.v.prefetch(row, ahead=_AHEAD)
 
     def add_beyond(self) -> None:
         """Add samples inside the gate but not the window, of 16 bits, with the right gain bits, to the whole sums."""
@@ -149,28 +165,26 @@ def _pointers(names: tuple[str, ...], context: Any, builder: Any, signature: Any
 
 def _generate_sweep(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     p = _pointers(_SWEEP, context, builder, signature, arguments)
-    most, p["product"] = pair_products(context)
+    p["product"] = pair_products(context)
     p["told"] = cgutils.alloca_once_value(builder, I64(0))
     at = _SWEEP.index("near")
     size = context.make_array(signature.args[at])(context, builder, arguments[at]).nitems
-    each_patch(builder, p["rows"][0], size, most, lambda vectors: _Patch(vectors, p).add())
+    each_patch(builder, p["rows"][0], size, PATCH_LANES, lambda vectors: _Patch(vectors, p).add())
     return builder.load(p["told"])
 
 
 @intrinsic  # type: ignore[untyped-decorator]
 def sweep(
     typing_context: Any, block: Any, rows: Any, gain: Any, right: Any, bits: Any, expected: Any, low: Any, high: Any,
-    base: Any, top: Any, near: Any, near_squares: Any, outside: Any, begun: Any, wrong: Any, marks: Any,
-    where: Any,
+    base: Any, top: Any, near: Any, near_squares: Any, outside: Any, begun: Any, wrong: Any, marks: Any, where: Any,
 ) -> Any:
-    """Add eight rows of a tile to the sums of their windows; tell how many patches reach beyond.
+    """Add sixteen rows of a tile to the sums of their windows; tell how many patches reach beyond.
 
-    Uint16 samples and a tuple of eight offsets of their rows, negative beyond the last frame; gain bits, a tile of
-    right ones, eight offsets of their rows and the expected gain bits; slices of gates and windows, both ends;
-    offsets of the rows that come next; and slices of the sums of the windows, all of the tile's size, of which the
-    first two need be nothing where ``begun``, int64, is 0 and not −1. Without a check of gain bits,
-    ``gain`` and ``wrong`` are None. Where the marks of the tile say `REACHES`, places of patches for
-    :func:`add_beyond` are written to ``where``, int64, at most one for each pixel.
+    Uint16 samples and a tuple of sixteen offsets of their rows, negative beyond the last frame; gain bits, a tile of
+    right ones, sixteen offsets of their rows and the expected gain bits; slices of gates and windows, both ends; and
+    slices of the sums of the windows, all of the tile's size, of which the first two need be nothing where ``begun``,
+    int64, is 0 and not −1. Without a check of gain bits, ``gain`` and ``wrong`` are None. Where the marks of the tile
+    say `REACHES`, places of patches for :func:`add_beyond` are written to ``where``, int64, at most one a pixel.
     """
     given = (block, rows, gain, right, bits, expected, low, high, base, top, near, near_squares, outside,
              begun, wrong, marks, where)
@@ -179,12 +193,11 @@ def sweep(
 
 def _generate_beyond(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     p = _pointers(_BEYOND, context, builder, signature, arguments)
-    most, _ = pair_products(context)
     with builder.if_else(builder.icmp_signed("<", p["at"], I64(0))) as (single, many):
         with single:
             _Patch(Vectors(builder, 1, builder.not_(p["at"])), p).add_beyond()
         with many:
-            _Patch(Vectors(builder, most, p["at"]), p).add_beyond()
+            _Patch(Vectors(builder, PATCH_LANES, p["at"]), p).add_beyond()
     return context.get_dummy_value()
 
 

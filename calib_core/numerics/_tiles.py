@@ -15,6 +15,7 @@ from calib_core.numerics.kernels import (
     LINE,
     MARKS,
     MOST_ROWS,
+    NARROW,
     REACHES,
     ROOM_FOR,
     ROWS,
@@ -104,21 +105,27 @@ def add_tile(  # type: ignore[no-untyped-def]
     """
     begin, end = part
     if state[HELD] < 0:
-        _begin(state, gate)
-        if state[MARKS] & REACHES:
-            stop = start + near[0].size
-            one, two, three = order[begin], order[min(begin + 1, end - 1)], order[min(begin + 2, end - 1)]
-            choose(block[one, plane, start:stop], block[two, plane, start:stop], block[three, plane, start:stop],
-                   *gate, near[0], near[1])
+        stop = start + near[0].size
+        one, two, three = order[begin], order[min(begin + 1, end - 1)], order[min(begin + 2, end - 1)]
+        _begin(state, block[one, plane, start:stop], block[two, plane, start:stop], block[three, plane, start:stop],
+               gate, near)
     _add(block, plane, order, begin, end, start, gain, expected, wrong, gate, near, whole, state, work)
 
 
 @njit(nogil=True, cache=True, no_cpython_wrapper=True)
-def _begin(state, gate):  # type: ignore[no-untyped-def]
-    """What the gates of a tile that has no frames yet are like."""
+def _begin(state, one, two, three, gate, near):  # type: ignore[no-untyped-def]
+    """What the gates of a tile are like; where some are too wide for it, windows inside of them.
+
+    Windows are narrow where next to no pixel's first three samples are further apart than that.
+    """
     widest, empty = widest_of(*gate)
     reaches = widest > WIDTH
-    state[HELD], state[ROOM_FOR] = 0, min(0xFFFF // min(max(widest, 1), WIDTH), MOST_ROWS)
+    if reaches:
+        for width in (NARROW, WIDTH):
+            widest = width
+            if choose(one, two, three, *gate, near[0], near[1], width) <= one.size // 256:
+                break
+    state[HELD], state[ROOM_FOR] = 0, min(0xFFFF // max(widest, 1), MOST_ROWS)
     state[MARKS] = state[MARKS] & BEGUN | (REACHES if reaches else 0) | (EMPTY if empty else 0)
 
 

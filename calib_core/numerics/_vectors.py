@@ -19,14 +19,27 @@ F32 = ir.FloatType()
 
 Value = Any
 
-#: Instructions that multiply lanes of 16 bits and add the products in pairs: by lanes, feature and name.
-_PAIR_PRODUCTS = {32: ("+avx512bw", "llvm.x86.avx512.pmaddw.d.512"), 16: ("+avx2", "llvm.x86.avx2.pmadd.wd")}
+#: Lanes of 16 bits of a patch of frames. Twice as many, where the processor has them, gain nothing: memory is slower.
+PATCH_LANES = 16
 #: Lanes of 16 bits within which shuffling is cheap, whatever the length of a vector.
 _QUARTER = 8
 
 
-def pair_products(context: Any) -> tuple[int, str]:
-    """What the processor that code is made for has to add products in pairs.
+def has(context: Any, feature: str) -> bool:
+    """Tell whether the processor that code is made for has a feature.
+
+    Parameters
+    ----------
+    context
+        As numba hands it to an intrinsic.
+    feature : str
+        As LLVM calls it.
+    """
+    return f"+{feature}" in context.codegen().magic_tuple()[2].split(",")
+
+
+def pair_products(context: Any) -> str:
+    """Name the instruction that multiplies `PATCH_LANES` of 16 bits and adds the products in pairs.
 
     Parameters
     ----------
@@ -35,14 +48,10 @@ def pair_products(context: Any) -> tuple[int, str]:
 
     Returns
     -------
-    lanes : int
-        Of 16 bits, that fill a register.
-    name : str
-        Of the instruction; empty where there is none.
+    str
+        Empty where the processor has none.
     """
-    features = context.codegen().magic_tuple()[2].split(",")
-    return next(((lanes, name) for lanes, (feature, name) in _PAIR_PRODUCTS.items() if feature in features),
-                (min(_PAIR_PRODUCTS), ""))
+    return "llvm.x86.avx2.pmadd.wd" if has(context, "avx2") else ""
 
 
 def bytes_of(scalar: Any) -> int:
@@ -192,9 +201,9 @@ class Vectors:
         Parameters
         ----------
         rows : list of vectors
-            An even number, of 16 bits below 2¹⁴ in each lane, as many lanes as :func:`pair_products` says.
+            An even number, of 16 bits below 2¹⁴ in each lane.
         product : str
-            The instruction; without it each square is taken by itself.
+            As of :func:`pair_products`; without it each square is taken by itself.
 
         Returns
         -------
@@ -252,6 +261,24 @@ class Vectors:
         lanes = self.builder.icmp_unsigned("!=", met, ir.Constant(met.type, [0] * self.lanes))
         return self.some(lanes)
 
+    def number(self, mask: Value) -> Value:
+        """Count the lanes in which a comparison holds.
+
+        Parameters
+        ----------
+        mask : vector
+            Of one bit per lane.
+
+        Returns
+        -------
+        scalar
+            Of 64 bits.
+        """
+        packed = self.builder.bitcast(mask, ir.IntType(self.lanes))
+        wide = self.builder.zext(packed, I64)
+        kind = ir.FunctionType(I64, [I64])
+        return self.builder.call(cgutils.get_or_insert_function(self.builder.module, kind, "llvm.ctpop.i64"), [wide])
+
     def some(self, mask: Value) -> Value:
         """Tell whether a comparison holds in any lane.
 
@@ -304,7 +331,7 @@ class Vectors:
         zero = ir.Constant(values[0].type, [0] * self.lanes)
         return [self.builder.select(m, v, zero) for m, v in zip(masks, values, strict=True)]
 
-    def prefetch(self, pointer: Value, scalar: Any = I16) -> None:
+    def prefetch(self, pointer: Value, scalar: Any = I16, ahead: int = 0) -> None:
         """Ask for a cache line; never fails, wherever the pointer leads.
 
         Parameters
@@ -314,8 +341,11 @@ class Vectors:
             level.
         scalar : ir.IntType
             Of one element; samples unless given.
+        ahead : int
+            Elements from there.
         """
-        place = self.builder.bitcast(self.builder.gep(pointer, [self.offset], source_etype=scalar), I8.as_pointer())
+        at = self.builder.add(self.offset, ir.Constant(self.offset.type, ahead))
+        place = self.builder.bitcast(self.builder.gep(pointer, [at], source_etype=scalar), I8.as_pointer())
         kind = ir.FunctionType(ir.VoidType(), [place.type, I32, I32, I32])
         function = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0")
         read, second_level, data = I32(0), I32(2), I32(1)

@@ -1,8 +1,8 @@
 """Windows of codes, with sums about the lower end: half of the memory, and nothing to widen row by row.
 
 Samples inside of a window are at most `WIDTH` above its lower end, so sums over `LEAST_ROWS` rows fit in 16 bits,
-over more where all windows are narrower, and those of squares in 32. They are folded into sums of whole samples then:
-Σx = Σy + n·l and Σx² = Σy² + l·(2·Σy + n·l) of x = l + y, in whole numbers.
+over `MOST_ROWS` where all windows are as wide as `NARROW`, and those of squares in 32. They are folded into sums of
+whole samples then: Σx = Σy + n·l and Σx² = Σy² + l·(2·Σy + n·l) of x = l + y, in whole numbers.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from calib_core.numerics._vectors import I1, I16, I32, I64, Vectors, each_patch, pair_products, pointer
-from calib_core.numerics.kernels import BEGUN, WIDTH
+from calib_core.numerics._vectors import I1, I16, I32, I64, PATCH_LANES, Vectors, each_patch, pointer, tree
+from calib_core.numerics.kernels import BEGUN
 
-_CHOOSE = ("one", "two", "three", "low", "high", "base", "top")
+_CHOOSE = ("one", "two", "three", "low", "high", "base", "top", "width")
 _FOLD = ("base", "rows", "near", "near_squares", "outside", "total_before", "squares_before", "count_before", "total",
          "squares", "count", "marks")
 
@@ -32,16 +32,19 @@ def _mark(v: Vectors, p: dict[str, Any]) -> None:
 
 def _choose(v: Vectors, p: dict[str, Any]) -> None:
     """The gate where it is narrow enough; else the codes about the middle one of three samples, inside the gate."""
-    b, most = v.builder, v.constant(I16, WIDTH)
+    b, most = v.builder, v.spread(v.builder.trunc(p["width"], I16))
     low, high = v.load(p["low"], I16), v.load(p["high"], I16)
-    one, two, three = (v.load(p[name], I16) for name in _CHOOSE[:3])
+    samples = one, two, three = [v.load(p[name], I16) for name in _CHOOSE[:3]]
     middle = v.larger(v.smaller(one, two), v.smaller(v.larger(one, two), three))
-    half = v.constant(I16, WIDTH // 2)
+    half = b.lshr(most, v.constant(I16, 1))
     base = v.smaller(v.larger(b.sub(v.larger(middle, half), half), low), b.sub(high, most))
     width = b.sub(high, low)
     base = b.select(b.icmp_unsigned("<=", width, most), low, base)
+    width = v.smaller(width, most)
     b.store(base, v.place(p["base"], I16), align=2)
-    b.store(b.add(base, v.smaller(width, most)), v.place(p["top"], I16), align=2)
+    b.store(b.add(base, width), v.place(p["top"], I16), align=2)
+    far = b.icmp_unsigned(">", tree(v.larger, [b.sub(x, base) for x in samples]), width)
+    b.store(b.add(b.load(p["found"]), v.number(far)), p["found"])
 
 
 def _fold(v: Vectors, p: dict[str, Any]) -> None:
@@ -65,9 +68,9 @@ def _everywhere(names: tuple[str, ...], size_of: str, patch: Any) -> Any:
         p = {name: pointer(context, builder, kind, value)
              for name, kind, value in zip(names, signature.args, arguments, strict=True)}
         p["found"] = cgutils.alloca_once_value(builder, I64(0))
-        at, (most, _) = names.index(size_of), pair_products(context)
+        at = names.index(size_of)
         size = context.make_array(signature.args[at])(context, builder, arguments[at]).nitems
-        each_patch(builder, p[size_of], size, most, lambda vectors: patch(vectors, p))
+        each_patch(builder, p[size_of], size, PATCH_LANES, lambda vectors: patch(vectors, p))
         return builder.load(p["found"])
 
     return generate
@@ -77,7 +80,7 @@ def _generate_mark(context: Any, builder: Any, signature: Any, arguments: Any) -
     p: dict[str, Any] = {"low": arguments[0], "high": arguments[1]}
     size = context.make_array(signature.args[0])(context, builder, p["low"]).nitems
     p.update((name, pointer(context, builder, signature.args[0], p[name])) for name in ("low", "high"))
-    each = [Vectors(builder, lanes, size) for lanes in (pair_products(context)[0], 1)]
+    each = [Vectors(builder, lanes, size) for lanes in (PATCH_LANES, 1)]
     for name, scalar in (("widest", I16), ("empty", I1)):
         p[name] = {v.lanes: cgutils.alloca_once_value(builder, v.constant(scalar, 0)) for v in each}
     each_patch(builder, p["low"], size, each[0].lanes, lambda vectors: _mark(vectors, p))
@@ -94,12 +97,16 @@ def widest_of(typing_context: Any, low: Any, high: Any) -> Any:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def choose(typing_context: Any, one: Any, two: Any, three: Any, low: Any, high: Any, base: Any, top: Any) -> Any:
-    """Choose the windows of a tile, both ends inside, from three rows of samples, uint16, as all that is given.
+def choose(
+    typing_context: Any, one: Any, two: Any, three: Any, low: Any, high: Any, base: Any, top: Any, width: Any
+) -> Any:
+    """Choose the windows of a tile, both ends inside, from three rows of samples, uint16, as all but the width is.
 
-    Windows of gates no wider than `WIDTH` are those gates. Others lie inside of their gates, about the middle sample.
+    Windows of gates no wider than that are those gates. Others lie inside of their gates, about the middle sample.
+    What comes back is of how many pixels some of the three samples are outside.
     """
-    return types.int64(one, two, three, low, high, base, top), _everywhere(_CHOOSE, "base", _choose)
+    given = (one, two, three, low, high, base, top, width)
+    return types.int64(*given), _everywhere(_CHOOSE, "base", _choose)
 
 
 @intrinsic  # type: ignore[untyped-decorator]

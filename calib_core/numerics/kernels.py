@@ -28,8 +28,8 @@ NARROW_STEP = 4
 ROWS = 16
 #: Frames after which sums inside of windows are folded into whole ones: of the widest windows, and of any.
 LEAST_ROWS, MOST_ROWS = 64, 256
-#: From the lower end of a window to the upper one, at most: sums of distances over so many rows fit in 16 bits.
-WIDTH = 0xFFFF // LEAST_ROWS
+#: From the lower ends of windows to the upper ones: sums of distances over so many rows fit in 16 bits.
+NARROW, WIDTH = 0xFFFF // MOST_ROWS, 0xFFFF // LEAST_ROWS
 #: Bits that tell of a tile's pixels: some gates reach beyond their windows, some are empty; whole sums are begun.
 REACHES, EMPTY, BEGUN = 1, 2, 4
 #: What is known of a tile: frames in the sums inside of its windows, −1 before it has any; those that fit; its marks.
