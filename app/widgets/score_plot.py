@@ -9,6 +9,7 @@ import pyqtgraph as pg
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QColor
 
+from app.widgets.date_axis import DateAxis
 from app.widgets.series_plot import PixelPlot, escaped
 from app.widgets.timeline_marks import level_colour
 from app.widgets.tones import tones_of
@@ -20,7 +21,7 @@ class ScorePlot(PixelPlot):
     def __init__(self) -> None:
         super().__init__("No version has a score yet")
         self.setObjectName("score_plot")
-        self.plot.setAxisItems({"bottom": pg.DateAxisItem()})
+        self.plot.setAxisItems({"bottom": DateAxis()})
         self.plot.setMouseEnabled(x=False, y=False)
         self._shown: tuple = ()
 

@@ -15,7 +15,7 @@ from app.widgets.tones import Tones
 #: Changes that have their words in the plot; all are in the table.
 MOST_WORDS = 3
 #: Height of the bar over the reference, of the first words and of each further line, pixels from above.
-_BAR, _TOP, _LINE = 18, 3, 19
+_BAR, _TOP, _LINE = 21, 1, 19
 _DAY = 86400.0
 #: Width of a letter, pixels, as far as words in gaps are concerned.
 _LETTER = 6.5
@@ -91,7 +91,8 @@ class Marks:
             text.setPos((first + last) / 2, top)
         for item, (first, last) in self._reference:
             if isinstance(item, pg.TextItem):
-                item.setPos(max(first, span[0]), top)
+                most = span[1] - len(item.toPlainText()) * _LETTER * per_pixel  # to the left where there is no room
+                item.setPos(max(min(first, most), span[0]), top)
             else:
                 item.setData([first, last], [bar, bar])
         for number, (text, x) in enumerate(self._words):

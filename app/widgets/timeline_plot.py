@@ -11,6 +11,7 @@ from PyQt6.QtGui import QColor, QFont, QResizeEvent
 from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
 from app.widgets.beside_line import BesideLine
+from app.widgets.date_axis import DateAxis
 from app.widgets.heat_rows import HeatRows
 from app.widgets.series_plot import escaped
 from app.widgets.time_box import Dots, TimeBox
@@ -28,6 +29,8 @@ _NEAR = 4
 _ROW = 15
 #: Points of the brushed part are drawn as dots up to so many.
 _MOST_DOTS = 3000
+#: Pixels of the screen between versions that are drawn as dots unasked.
+_APART = 12
 #: Room beside the oldest and newest version, as share of what is shown, and above and below the lines.
 _MARGIN, _AIR = 0.02, 0.08
 _DAY = 86400.0
@@ -83,7 +86,7 @@ class TimelinePlot(QWidget):
     # -- making
 
     def _add(self, row: int, box: TimeBox) -> pg.PlotItem:
-        plot = pg.PlotItem(viewBox=box, enableMenu=False, axisItems={"bottom": pg.DateAxisItem()})
+        plot = pg.PlotItem(viewBox=box, enableMenu=False, axisItems={"bottom": DateAxis()})
         plot.hideButtons()
         plot.getAxis("left").setWidth(_AXIS)
         plot.getAxis("left").enableAutoSIPrefix(False)
@@ -237,8 +240,9 @@ class TimelinePlot(QWidget):
         self.box.setYRange(low, low + (high - low) / (1 - above), padding=0)
 
     def _draw_dots(self) -> None:
-        """Dots at the versions of the brushed part, as long as they are not too many."""
-        part = self.part
+        """Dots at the versions of the brushed part, or of all in sight that are far apart, unless they are too many:
+        a line of a single version is nothing else."""
+        part = self.part or self._sparse()
         inside = [] if part is None else [
             (line, slice(*np.searchsorted(line.times, (part[0], np.nextafter(part[1], np.inf)))))
             for line in self.scene.lines]
@@ -248,8 +252,17 @@ class TimelinePlot(QWidget):
         tones = tones_of(self.palette())
         brushes = [brush for line, place in inside
                    for brush in [pg.mkBrush(_colour(tones, line, len(inside)))] * (place.stop - place.start)]
-        self._dots.setData(np.concatenate([line.times[place] for line, place in inside]),
-                           np.concatenate([line.values[place] for line, place in inside]), brush=brushes)
+        times, values = (np.concatenate([getattr(line, name)[place] for line, place in inside])
+                         for name in ("times", "values"))
+        there = np.isfinite(values)
+        self._dots.setData(times[there], values[there], brush=[brushes[i] for i in np.flatnonzero(there)])
+
+    def _sparse(self) -> tuple[float, float] | None:
+        """The times in sight where no line has more versions there than dots can be told apart."""
+        first, last = self.box.viewRange()[0]
+        most = max((int(np.searchsorted(one.times, last) - np.searchsorted(one.times, first))
+                    for one in self.scene.lines), default=0)
+        return (first, last) if 0 < most * _APART <= self.box.width() else None
 
     def _draw_letters(self) -> None:
         for item in self._letter_items:

@@ -80,6 +80,8 @@ class Judged(Protocol):
     def cells(self) -> tuple[Label, ...]: ...  # noqa: D102
     @property
     def quantities(self) -> tuple[Quantity, ...]: ...  # noqa: D102
+    @property
+    def without_noise(self) -> tuple[str, ...]: ...  # noqa: D102
 
     def images(self, quantity: Quantity, module: int, entry: Label, cell: Label) -> Images | None:
         """What there is at a place, None where nothing is."""
@@ -180,6 +182,8 @@ class _OfModule:
         for stage, halves in self._a.closure(self.module).items():
             yield from (self._of_halves(stage, one) for one in halves)
         yield from self._of_words()
+        if self._b is not None:
+            yield from (_without_noise(title, self.module) for title in self._a.without_noise)
 
     def _of_differences(self, quantity: Quantity, stage: str, found: OfAsics) -> Iterator[Test]:
         title = {"shift": f"{quantity.title} shift", "ratio": f"{quantity.title} ratio",
@@ -297,6 +301,12 @@ def _untested(quantity: Quantity, module: int, stage: str) -> Test:
     return Test(quantity.rule, f"{quantity.title} compared", module, stage, "amber",
                 f"{quantity.title} of module {module} {stage} is not tested: no ASIC has enough pixels that are good "
                 "in both.", words="not tested", result=quantity.name)
+
+
+def _without_noise(title: str, module: int) -> Test:
+    return Test("shift", f"{title} compared", module, "", "amber",
+                f"{title} of module {module} is not tested, nor whether modules were exchanged: there is no noise of "
+                "these constants by which a shift could be told.", words="not tested")
 
 
 def _of_condition(module: int, mine: Stated, theirs: Stated | None) -> Test:

@@ -17,10 +17,23 @@ _CLOCKS = timedelta(minutes=2)
 
 @dataclass(frozen=True)
 class Age:
-    """Time at which data were recorded, and whether that is longer ago than what is current."""
+    """Time at which data were recorded, and whether that is longer ago than what is current.
+
+    Attributes
+    ----------
+    text : str
+        Such as ``today 07:25 · 3 h old``; of a pair, ``A 3 h old, B 9 d old``.
+    old : bool
+    ago : str
+        How long ago alone.
+    whole : str
+        Of a pair with the times too.
+    """
 
     text: str
     old: bool
+    ago: str = ""
+    whole: str = ""
 
 
 def age_of(subject: Subject, now: datetime) -> Age:
@@ -35,18 +48,21 @@ def age_of(subject: Subject, now: datetime) -> Age:
     Returns
     -------
     Age
-        Of a pair that of A and of B; it is old where one of them is. Empty where nothing tells the time.
+        Of a pair how long ago A and B were recorded, whose times stand beside it; it is old where one of them is.
+        Empty where nothing tells the time.
     """
     if isinstance(subject, PairSubject):
         both = {letter: age_of(one, now) for letter, one in (("A", subject.a), ("B", subject.b))}
-        text = ", ".join(f"{letter} {one.text}" for letter, one in both.items() if one.text)
-        return Age(text, any(one.old for one in both.values()))
+        text, whole = (", ".join(f"{letter} {said}" for letter, one in both.items() if (said := getattr(one, name)))
+                       for name in ("ago", "text"))
+        return Age(text, any(one.old for one in both.values()), text, whole)
     if subject.when is None:
         return Age("", False)
     since, limit = now - subject.when, timedelta(hours=read_resource("ages", "shown")["amber_hours"])
-    if since < -_CLOCKS:
-        return Age(f"{day_text(subject.when, now)} · {duration(-since)} ahead of the clock", True)
-    return Age(f"{day_text(subject.when, now)} · {duration(max(since, timedelta(0)))} old", since > limit)
+    ahead = since < -_CLOCKS
+    ago = f"{duration(-since)} ahead of the clock" if ahead else f"{duration(max(since, timedelta(0)))} old"
+    text = f"{day_text(subject.when, now)} · {ago}"
+    return Age(text, ahead or since > limit, ago, text)
 
 
 def day_text(time: datetime, now: datetime) -> str:

@@ -56,6 +56,11 @@ class Constants:
         flags = self._flags
         return (*made, *([] if flags is None else [Quantity(flags.name, flags.title, "flags", self._entries(flags))]))
 
+    @property
+    def without_noise(self) -> tuple[str, ...]:
+        """Titles of what is compared in units of a noise that is not there."""
+        return tuple(one.title for one in self._subject.results if one.verdict == "shift" and not one.noise)
+
     def images(self, quantity: Quantity, module: int, entry: Label, cell: Label) -> Images | None:
         """What there is at a place; see `Judged.images`.
 

@@ -39,7 +39,7 @@ class ChangedPanel(QWidget):
         self.words.setObjectName("change_words")
         self.exchanged = NoteLabel("error")
         self.exchanged.setObjectName("exchanged_words")
-        self.confirm = QPushButton("Confirm: new reference", objectName="confirm_change")
+        self.confirm = QPushButton("Confirm", objectName="confirm_change")
         self.maps = QPushButton("Show maps", objectName="show_change")
         self.undo = QPushButton("Undo", objectName="undo_confirmation")
         self.comment = QLineEdit(objectName="confirm_comment", placeholderText="why it is as it should be")

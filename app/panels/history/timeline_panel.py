@@ -84,7 +84,7 @@ class TimelinePanel(QWidget):
         spans.setSpacing(2)
         for name in SPANS:
             button = QToolButton(text=name, checkable=True, objectName=f"span_{name}")
-            button.setMinimumWidth(button.fontMetrics().horizontalAdvance(name) + 18)
+            button.setMinimumWidth(button.fontMetrics().horizontalAdvance(name) + 12)
             self.spans.addButton(button)
             spans.addWidget(button)
         for row, (name, box, texts) in enumerate((

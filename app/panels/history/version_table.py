@@ -129,7 +129,8 @@ class VersionTable(QTableView):
         by_begin: dict[datetime, str] = {}
         for letter, begin in letters.items():
             by_begin[begin] = by_begin.get(begin, "") + letter
-        same = len(model.moments) == len(moments) and all(
+        wide = (model.heading, bool(model.numbers)) == (heading, bool(numbers))  # else the columns have other widths
+        same = wide and len(model.moments) == len(moments) and all(
             one.begin == other.begin for one, other in zip(model.moments, moments, strict=True))
         if not same:
             model.beginResetModel()

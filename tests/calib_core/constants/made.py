@@ -24,7 +24,7 @@ class Drawn:
                  frames: int = FRAMES) -> None:
         rng = np.random.default_rng(seed)
         self.asic_shape, self.modules, self.cells = ASIC, tuple(modules), tuple(cells)
-        self.quantities = (OFFSET, SPREAD, FLAGS)
+        self.quantities, self.without_noise = (OFFSET, SPREAD, FLAGS), ()
         self.said, self.halves, self.looked = Stated(), {}, []
         shape = (len(modules), 2, len(cells), *SHAPE)
         level = np.random.default_rng(99).normal(5000, 100, (1, 2, 1, *SHAPE))

@@ -11,8 +11,9 @@ import pytest
 from calib_core.constants.history import change_rule, judged
 from calib_core.constants.statistics import LineKind
 from calib_core.subjects.exchanges_over_time import ExchangeSearch
+from calib_core.subjects.judging import judge
 from calib_core.subjects.timeline import ModuleLine
-from calib_core.subjects.version_list import VersionList, list_versions
+from calib_core.subjects.version_list import VersionList, list_versions, set_of
 from tests.calib_core.subjects.files import BEGIN, put_ours
 
 SHAPE, MODULES, VERSIONS, DAY = (512, 128, 2), (0, 1, 2), 6, 86400.0
@@ -101,6 +102,17 @@ def test_modules_that_stay_are_not_told_and_lost_files_are(tmp_path: Path) -> No
     search.work(60.0)
     assert search.found == ()
     assert [str(made[1].rows[2].path) in one for one in search.unread] == [True]
+
+
+def test_a_verdict_without_noise_says_what_it_has_not_tested(tmp_path: Path) -> None:
+    """Offsets alone are not compared: a verdict that is green all over would look like one on all of them."""
+    versions = make(tmp_path)
+    rows = versions.of("SCS_DET_DSSC1M-1", "Offset")
+    before, after = (set_of(next(one for one in rows if one.begin.timestamp() == BEGIN + DAY * version), versions)
+                     for version in (SWAP - 1, SWAP))
+    found = [(one.module, one.mark, one.words) for one in judge(after, before) if one.rule == "shift"]
+    assert found == [(module, "amber", "not tested") for module in MODULES]
+    assert not [one for one in judge(after, None) if one.rule == "shift"]
 
 
 def test_one_module_has_no_other() -> None:

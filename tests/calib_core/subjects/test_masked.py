@@ -175,6 +175,7 @@ def test_of_a_pair_both_ages_are_told() -> None:
     pair = PairSubject(*sides)
     age = age_of(pair, BEGIN)
     assert age.old
-    assert age.text.startswith("A today")
-    assert ", B 20 Feb" in age.text
+    assert age.text == "A 0 s old, B 9 d old"  # their times are beside it, and whole
+    assert age.whole.startswith("A today")
+    assert ", B 20 Feb" in age.whole
     pair.close()
