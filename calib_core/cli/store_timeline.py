@@ -23,8 +23,9 @@ from calib_core.store.statuses import Status
 from calib_core.subjects.kept_lines import confirmed_changes, kept_numbers
 from calib_core.subjects.pixels_over_time import ChosenPixels, chosen_region, numbers_of_pixels, pixel_line
 from calib_core.subjects.region import region_of
+from calib_core.subjects.same_conditions import Condition
 from calib_core.subjects.timeline import Asked, ModuleLine, Timeline, change_words, timeline_of
-from calib_core.subjects.version_list import Condition, Listed, VersionList, list_versions, numbers_for
+from calib_core.subjects.version_list import Listed, VersionList, list_versions, numbers_for
 
 _REGION = re.compile(r"(\d{1,4}):(\d{1,5})-(\d{1,5}),(\d{1,5})-(\d{1,5})", re.ASCII)
 _ROW = "{:<19}  {:>6}  {:<28}  {:>12}  {:>12}  {:<10}  {}"
@@ -87,7 +88,7 @@ def told_of(namespace: argparse.Namespace, folder: Path, condition: Mapping[str,
     lines, words = timeline.lines, "modules"
     if region is not None:
         lines, words, failed = _of_region(timeline, listed, region, namespace.cell)
-    return Told(timeline, lines, words, timeline.entries[entry], tuple(_notes(timeline, failed)))
+    return Told(timeline, lines, words, timeline.entries[entry], tuple(_notes(timeline, failed, listed.merged)))
 
 
 def _asked_rows(namespace: argparse.Namespace, listed: VersionList, module: int | None) -> tuple[Listed, ...]:
@@ -135,7 +136,8 @@ def _condition(rows: Sequence[Listed], asked: Mapping[str, Value]) -> Condition 
     if not asked:
         return None
     for one in reversed(rows):
-        if asked.items() <= dict(one.condition).items():
+        own = {name: entry.get("value") for name, entry in one.version.conditions.items()}
+        if asked.items() <= dict(one.condition).items() or asked.items() <= own.items():
             return one.condition
     words = ", ".join(f"{name}={value}" for name, value in asked.items())
     raise BadInput(f"None of the {len(rows)} versions was made at {words}.")
@@ -197,7 +199,9 @@ def _chosen(line: ModuleLine, region: _Region, cell: str) -> ChosenPixels:
     return chosen
 
 
-def _notes(timeline: Timeline, failed: Sequence[str]) -> Iterator[str]:
+def _notes(timeline: Timeline, failed: Sequence[str], merged: Sequence[str]) -> Iterator[str]:
+    of = timeline.rows[-1]
+    yield from (one for one in merged if one.startswith(f"{of.detector} {of.version.calibration}: "))
     others = sum(len(times) for _, times in timeline.conditions[1:])
     if others:
         yield (f"{others} versions of {len(timeline.conditions) - 1} other operating conditions are no part of these "

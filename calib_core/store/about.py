@@ -90,18 +90,27 @@ def abouts_of(stored: Iterable[StoredConstant]) -> dict[Path, About]:
     for about, one in found:
         with understood(one):
             said = one.attributes.get("conditions", {})
-            condition = tuple((name, _level(value, said[name].get("tolerance", 0.0), levels.setdefault(name, [])))
+            condition = tuple((name, level_of(value, said[name].get("tolerance", 0.0), levels.setdefault(name, [])))
                               for name, value in about.comparable.condition)
         made[one.path] = replace(about, comparable=replace(about.comparable, condition=condition))
     return made
 
 
-def _level(value: float | str, tolerance: float, known: list[Any]) -> float | str:
-    """The first known value that is one with another, which is known from then on."""
+def level_of(value: float | str, tolerance: float, known: list[Any]) -> Any:
+    """The first known value that is one with another, which is known from then on.
+
+    Parameters
+    ----------
+    value : float or str
+    tolerance : float
+        How far the other may be away.
+    known : list
+        Which grows.
+    """
     for one in known:
         if one == value or (not isinstance(one, str) and not isinstance(value, str)
                             and abs(one - value) <= max(tolerance, 1e-6 * abs(value))):
-            return one  # type: ignore[no-any-return]
+            return one
     known.append(value)
     return value
 
@@ -126,7 +135,7 @@ def about_of(stored: StoredConstant) -> About:
     number = dict(zip(stored.dims, stored.shape, strict=True)).get(axis, 1)
     with understood(stored):
         said: Mapping[str, Any] = stored.attributes.get("conditions", {})
-        condition = tuple(sorted((name, _value(entry)) for name, entry in said.items()))
+        condition = tuple(sorted((name, value_of(entry)) for name, entry in said.items()))
         labels: tuple[Label, ...] = tuple(stored.attributes.get("axes", {}).get(axis, range(number)))
         module, unit = int(stored.attributes.get("module", 0)), str(stored.attributes.get("unit", ""))
     shape = tuple(sorted(zip(stored.dims, stored.shape, strict=True)))
@@ -134,8 +143,14 @@ def about_of(stored: StoredConstant) -> About:
                  str(stored.path), bool(stored.attributes.get(CONFIRMED, False)))
 
 
-def _value(entry: Mapping[str, Any]) -> float | str:
-    """A value of a condition; of one that has several, as those of gain stages, all of them as a text."""
+def value_of(entry: Mapping[str, Any]) -> float | str:
+    """A value of a condition; of one that has several, as those of gain stages, all of them as a text.
+
+    Parameters
+    ----------
+    entry : mapping
+        As constants tell it.
+    """
     several = entry.get("values", ())
     value: float | str = entry["value"] if len(several) < 2 else " / ".join(map(str, several))
     return value

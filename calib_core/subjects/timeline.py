@@ -18,7 +18,8 @@ from calib_core.constants.statistics import LineKind, LineNumbers, VersionStatis
 from calib_core.numerics.changes import Change, Reference
 from calib_core.numerics.group_statistics import GOOD
 from calib_core.store.images import PIXELS
-from calib_core.subjects.version_list import Condition, Listed
+from calib_core.subjects.same_conditions import Condition
+from calib_core.subjects.version_list import Listed
 
 _Float = NDArray[np.float64]
 _Array = NDArray[Any]

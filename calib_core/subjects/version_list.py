@@ -8,7 +8,6 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from calib_core.constants.condition import Value
 from calib_core.constants.statistics import About, VersionStatistics, nearest_map
 from calib_core.detector import DetectorType
 from calib_core.detector.registry import detector_types
@@ -27,9 +26,7 @@ from calib_core.store.statistics import read_statistics
 from calib_core.store.statuses import Status
 from calib_core.subjects.constant_sets import ConstantSet, find_sets
 from calib_core.subjects.provenance_words import runs_text
-
-#: Values of an operating condition by the database's names, sorted.
-Condition = tuple[tuple[str, Value], ...]
+from calib_core.subjects.same_conditions import Condition, SameConditions
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +45,7 @@ class Listed:
     begin : datetime
         Of its validity, aware UTC.
     condition : tuple of (str, value) pairs
+        The one that it shares with others; empty until all are known.
     runs : str
         What it was made of, in words.
     stored : StoredConstant, optional
@@ -61,7 +59,7 @@ class Listed:
     kind: DetectorType | None
     module: int
     begin: datetime
-    condition: Condition
+    condition: Condition = ()
     runs: str = ""
     stored: StoredConstant | None = None
     store: ConstantStore | None = None
@@ -91,12 +89,15 @@ class VersionList:
         Of versions that are in a file of statistics.
     by_path : mapping of Path to Listed
         By the paths of the files as they were found, and by those that links lead to.
+    merged : tuple of str
+        Sentences on numbers of operating conditions that are taken for one.
     """
 
     rows: tuple[Listed, ...]
     notes: tuple[str, ...] = ()
     numbers: Mapping[Path, VersionStatistics] = field(default_factory=dict)
     by_path: Mapping[Path, Listed] = field(default_factory=dict)
+    merged: tuple[str, ...] = ()
 
     @property
     def detectors(self) -> tuple[str, ...]:
@@ -159,10 +160,14 @@ def list_versions(*given: str) -> VersionList:
     if not found:
         raise failed[0] if failed else BadInput("Nothing was named that has constants.")
     rows = _once({one.path.resolve(): one for some in found for one in some.rows})
-    notes = dict.fromkeys((*(note for some in found for note in some.notes), *map(str, failed)))
+    same = SameConditions()
+    placed = {one: replace(one, condition=same.of((one.detector, one.version.calibration), one.version.conditions))
+              for one in in_time(dict.fromkeys(rows.values()))}
+    merged = tuple(same.sentences())
+    notes = dict.fromkeys((*(note for some in found for note in some.notes), *map(str, failed), *merged))
     numbers = {path: version for some in found for path, version in some.numbers.items()}
-    by_path = {path: one for real, one in rows.items() for path in (real, one.path.absolute())}
-    return VersionList(in_time(dict.fromkeys(rows.values())), tuple(notes), numbers, by_path)
+    by_path = {path: placed[one] for real, one in rows.items() for path in (real, one.path.absolute())}
+    return VersionList(tuple(placed.values()), tuple(notes), numbers, by_path, merged)
 
 
 def _once(rows: Mapping[Path, Listed]) -> dict[Path, Listed]:
@@ -198,7 +203,7 @@ def _of_store(store: LocalStore) -> VersionList:
     kinds = {kind.database_type.lower(): kind for one in detector_types() for kind in (one, *one.variants)}
     numbers = _numbers(found, kinds)
     rows = [Listed(one, one.detector or _title(kinds.get(one.detector_type.lower()), one),
-                   kinds.get(one.detector_type.lower()), numbers[one.pdu], one.begin, _settings(one.conditions),
+                   kinds.get(one.detector_type.lower()), numbers[one.pdu], one.begin, (),
                    one.raw_data, None, store) for one in found if one.begin is not None]
     untold = len(found) - len(rows)
     notes = (f"{untold} of {len(found)} versions do not tell when they begin to be valid; they are left out.",)
@@ -224,12 +229,6 @@ def _title(kind: DetectorType | None, one: Version) -> str:
     return one.detector_type if kind is None else kind.title
 
 
-def _settings(conditions: Mapping[str, object]) -> Condition:
-    """Values of an operating condition as a store or a file tells them."""
-    values = ((name, one.get("value")) for name, one in conditions.items() if isinstance(one, Mapping))
-    return tuple(sorted((name, value) for name, value in values if isinstance(value, str | int | float)))
-
-
 def _of_sets(title: str, sets: Sequence[ConstantSet]) -> VersionList:
     """Versions of sets that a folder has; files that tell no time are left out."""
     rows: list[Listed] = []
@@ -241,7 +240,7 @@ def _of_sets(title: str, sets: Sequence[ConstantSet]) -> VersionList:
                 silent += 1
                 continue
             rows.append(Listed(version, found.identifier or found.kind.title, found.kind, found.modules[one.pdu],
-                               version.begin, _settings(version.conditions),
+                               version.begin, (),
                                runs_text(one.attributes.get("raw_data")), one))
     if not rows:
         raise BadInput(f"{title} has no constants that tell when they begin to be valid.")
@@ -253,8 +252,8 @@ def _of_sets(title: str, sets: Sequence[ConstantSet]) -> VersionList:
 def _of_statistics(path: Path) -> VersionList:
     """Versions whose numbers are in a file, whether their own files are there or not."""
     numbers = read_statistics(path)
-    rows = [Listed(_version(one.about), path.stem, None, one.about.module, one.about.begin,
-                   one.about.comparable.condition) for one in numbers]
+    rows = [Listed(_version(one.about), path.stem, None, one.about.module, one.about.begin)
+            for one in numbers]
     return VersionList(in_time(rows), (), {Path(one.about.path): one for one in numbers})
 
 
