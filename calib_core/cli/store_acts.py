@@ -44,7 +44,7 @@ from calib_core.store.local.injecting import Told
 from calib_core.store.local.injecting import inject as inject_into
 from calib_core.store.local.injection_table import REFUSED, UNSURE, examine_all, numbers_of
 from calib_core.store.local.making import shared_over_a_network
-from calib_core.store.local.placing import check_ahead, type_of_unit
+from calib_core.store.local.placing import check_time, type_of_unit
 from calib_core.store.local.records import Place
 from calib_core.store.local.remaking import keep, made_anew
 from calib_core.store.local.store import LocalStore, described
@@ -184,7 +184,7 @@ def install(namespace: Namespace) -> int:
     place = Place(detector, aggregator, namespace.module)
     kind = type_of_unit(unit, place, namespace.detector_type)
     with closing(LocalStore(_folder(namespace), create=True)) as store:
-        check_ahead(store, begin, f"{unit or 'Nothing'} cannot be at {aggregator} from")
+        check_time(store, begin, f"{unit or 'Nothing'} cannot be at {aggregator} from")
         store.install(unit, place, kind, begin, *_who(namespace))
     _print(namespace, {"installed": unit}, [f"{unit or 'Nothing'} is at {aggregator} of {detector} from "
                                             f"{begin:%Y-%m-%d %H:%M} UTC on."])

@@ -23,7 +23,7 @@ from calib_core.store.exporting import SOURCE
 from calib_core.store.local.blocks import Made
 from calib_core.store.local.by_operator import NOTHING, ByOperator, completed, doubts_of
 from calib_core.store.local.conditions import settings_of, whole_condition
-from calib_core.store.local.placing import check_ahead
+from calib_core.store.local.placing import check_time
 from calib_core.store.local.rebuilt import MADE_OF
 from calib_core.store.local.records import Place, Record
 from calib_core.store.local.store import COPY_OF, LocalStore, described
@@ -206,7 +206,8 @@ def _checked(
             named.shape, named.dims, named.dtype, raw_data_words(named.attributes["raw_data"]), _job_of(provenance),
             {name: provenance[name] for name in _KEPT if name in provenance}, _report_of(stored))
     values = looked_at(named, kind, unit, maps)
-    notes = (*filter(None, (order, values.note)), *doubts_of(with_names, named), *told, *_guessed(named))
+    notes = (*filter(None, (order, values.note)), *doubts_of(with_names, named), *told, *_guessed(named),
+             *_other_cells(named, condition))
     return Candidate(stored.path, "", record, place, None, values.missing, notes,
                      unit if place is not None and not about.confirmed and _stands_in(unit, place) else "",
                      Looked(kind, named, condition, values.limit), values.made)
@@ -228,6 +229,10 @@ def kind_of(stored: StoredConstant, asked: str = "") -> tuple[DetectorType, Stor
     """
     reasons = []
     kinds = types_of(stored.path, asked, str(stored.attributes.get("detector_type", "")))
+    said = str(stored.attributes.get("detector_type", ""))
+    if said and said.lower() not in {one.database_type.lower() for one in kinds}:
+        raise BadInput(f"{stored.path} tells the detector type {said}, which there is not; by its folder it is of "
+                       f"{kinds[0].database_type}.")
     if asked and not any(asked.lower() in (one.name.lower(), one.database_type.lower()) for one in kinds):
         raise BadInput(f"{stored.path} is of {kinds[0].database_type}, and constants of {asked} are asked for.")
     for kind in kinds:
@@ -274,7 +279,7 @@ def _times(store: LocalStore, stored: StoredConstant) -> tuple[datetime, datetim
                    else "when it was made, or in which zone its times are")
         raise BadInput(f"{stored.path} does not tell {lacking}.")
     for time, what in ((begin, "valid from"), (created, "made at")):
-        check_ahead(store, time, f"{stored.path} is {what}")
+        check_time(store, time, f"{stored.path} is {what}")
     return begin, created
 
 
@@ -285,6 +290,8 @@ def _unit_of(store: LocalStore, stored: StoredConstant, begin: datetime) -> tupl
         detector, aggregator = str(provenance.get("detector", "")), str(stored.attributes.get("karabo_da", ""))
         module = stored.attributes.get("module")
         place = Place(detector, aggregator, None if module is None else int(module))
+        if place.module is not None and place.module < 0:
+            raise ValueError(f"module {place.module}")
     if not detector or not aggregator:
         return stored.pdu, None, (f"{stored.path} does not tell where {stored.pdu} is installed.",)
     known = store.units_of(detector, begin).get(aggregator, "")
@@ -301,6 +308,15 @@ def _guessed(stored: StoredConstant) -> Iterator[str]:
     for name, one in stored.conditions.items():
         if (origin := str(one.get("origin", ""))).startswith("default"):
             yield f"{name} {one['value']} {one.get('unit', '')}".rstrip() + f" was not told by a run ({origin})."
+
+
+def _other_cells(stored: StoredConstant, condition: Condition) -> Iterator[str]:
+    """Sentence on a file of other memory cells than its operating condition has: look-ups go by that alone."""
+    number = dict(zip(stored.dims, stored.shape, strict=True)).get("cell")
+    told = condition.values.get("memory_cells")
+    if number is not None and told is not None and number not in (1, *told.values):
+        yield (f"{stored.calibration} of {stored.pdu} has {number} memory cells, and its operating condition tells "
+               f"{told.value:g}.")
 
 
 def _stands_in(unit: str, place: Place) -> bool:

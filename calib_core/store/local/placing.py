@@ -36,8 +36,8 @@ def type_of_unit(unit: str, place: Place, name: str) -> str:
     return known[name.lower()]
 
 
-def check_ahead(store: LocalStore, time: datetime, told: str) -> None:
-    """Refuse a time that is more ahead of the clock than clocks differ.
+def check_time(store: LocalStore, time: datetime, told: str) -> None:
+    """Refuse a time that is more ahead of the clock than clocks differ, or from before there were detectors.
 
     Parameters
     ----------
@@ -52,7 +52,11 @@ def check_ahead(store: LocalStore, time: datetime, told: str) -> None:
     BadInput
         It is.
     """
-    hours = read_resource("store", "injection")["ahead"]
+    rules = read_resource("store", "injection")
+    hours, earliest = rules["ahead"], rules["earliest"]
+    if time.date() < earliest:
+        raise BadInput(f"{told} {time:%Y-%m-%d %H:%M} UTC, when there was no such detector; nothing before "
+                       f"{earliest} is taken.")
     if time > store.clock() + timedelta(hours=hours):
         raise BadInput(f"{told} {time:%Y-%m-%d %H:%M} UTC, more than {hours} h ahead of the clock "
                        f"({store.clock():%Y-%m-%d %H:%M} UTC); set the clock, or make it again.")

@@ -36,6 +36,8 @@ from calib_core.store.local.records import Place
 from calib_core.store.local.store import LocalStore
 from calib_core.store.manifests import Manifest, Member, SetOnDisk, Writer, name_of
 from calib_core.store.statuses import Status
+from tests.calib_core.subjects.files import images, put_ours
+from tests.kept_store import CONDITIONS
 
 from .constant_files import AGGREGATOR, BEGIN, DETECTOR, KIND, UNIT, put, with_provenance
 
@@ -142,6 +144,14 @@ def bare(path: Path) -> Path:
     return path
 
 
+def of_type(folder: Path, name: str) -> Path:
+    """A file that tells another type than its folder has."""
+    made = put(folder, change=with_provenance(detector_type=name))
+    path = folder / "xfel" / "cal" / KIND.database_type.lower() / made.parent.name / made.name
+    path.parent.mkdir(parents=True)
+    return made.rename(path)
+
+
 BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
     "values": (lambda folder: flipped(put(folder)), "its checksum (SHA-256) differs"),
     "end": (lambda folder: cut(put(folder)), "cannot be read as a calibration constant"),
@@ -164,6 +174,11 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
              "does not tell its detector type"),
     "provenance": (lambda folder: put(folder, change=with_provenance(raw_data=[])),
                    "does not tell how it was made: raw_data"),
+    "type beside its folder": (lambda folder: of_type(folder, "Nobodys-Type"),
+                               "the detector type Nobodys-Type, which there is not; by its folder it is of ePix100"),
+    "module": (lambda folder: put(folder, change=with_provenance(module=-4)), "what cannot be understood"),
+    "past": (lambda folder: put(folder, begin=datetime(1970, 1, 1, tzinfo=UTC)),
+             "valid from 1970-01-01 00:00 UTC, when there was no such detector; nothing before 2010-01-01 is taken"),
     "future": (lambda folder: put(folder, begin=datetime.now(UTC) + timedelta(hours=25)),
                "more than 24 h ahead of the clock"),
 }
@@ -214,6 +229,20 @@ def test_of_lines_of_a_scan_only_what_corrections_read_must_be_there(store: Loca
     assert np.isnan(values[..., [0, 1, 3, 4]]).mean() == 0
     [one] = candidates_of(store, [slopes], ByOperator(confirmed=True))
     assert (one.refused, one.missing) == ("", 0.0)
+
+
+def test_other_memory_cells_than_the_condition_tells_are_said(store: LocalStore, tmp_path: Path) -> None:
+    """One image may be of all memory cells; of several all should be there."""
+    paths = {}
+    for cells, told in ((2, 352.0), (2, 2.0), (1, 352.0)):
+        conditions = {**CONDITIONS, "Memory cells": {**CONDITIONS["Memory cells"], "value": told}}
+        paths[cells, told] = put_ours(tmp_path / f"{cells} {told}", 0, "Offset", images(cells), 0,
+                                      conditions=conditions)
+    notes = {key: " ".join(candidates_of(store, [path], ByOperator(confirmed=True))[0].notes)
+             for key, path in paths.items()}
+    said = "Offset of SCS_DET_DSSC1M-1_DSSC00 has 2 memory cells, and its operating condition tells 352."
+    assert {key for key, note in notes.items() if said in note} == {(2, 352.0)}
+    assert not [note for note in notes.values() if "memory cells" in note.replace(said, "")]
 
 
 def test_just_so_many_values_may_be_missing(store: LocalStore, tmp_path: Path) -> None:
