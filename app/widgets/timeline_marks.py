@@ -54,7 +54,8 @@ class Marks:
         self._items: list[pg.GraphicsObject] = []
         self._gaps: list[tuple[pg.TextItem, float, float]] = []
         self._words: list[tuple[pg.TextItem, float]] = []
-        self._exchanges: list[tuple[pg.TextItem, float]] = []
+        self._exchanges: list[float] = []
+        self._boxes: list[tuple[tuple[float, float], tuple[float, float]]] = []
         self._reference: list[tuple[pg.GraphicsObject, tuple[float, float]]] = []
 
     def show_scene(self, scene: TimeScene, tones: Tones) -> None:
@@ -69,7 +70,7 @@ class Marks:
         for at, words in scene.exchanges[-MOST_WORDS:]:
             self._add_words(at, words, QColor(tones.error), True, tones)
             self._words[-1][0].setToolTip("Click: maps of before as A, of then as B")
-        self._exchanges = list(self._words)
+        self._exchanges = [at for _, at in self._words]
         for line, mark in marked(scene)[:MOST_WORDS]:
             self._add_change(line, mark, scene.unit, tones)
 
@@ -95,16 +96,19 @@ class Marks:
                 item.setPos(max(min(first, most), span[0]), top)
             else:
                 item.setData([first, last], [bar, bar])
+        self._boxes = []
         for number, (text, x) in enumerate(self._words):
-            right = x + len(text.toPlainText()) * _LETTER * per_pixel > span[1]
+            wide, y = len(text.toPlainText()) * _LETTER * per_pixel, top - (number * _LINE + _BAR) * pixel
+            right = x + wide > span[1]
             text.setAnchor((1, 0) if right else (0, 0))
-            text.setPos(x, top - (number * _LINE + _BAR) * pixel)
+            text.setPos(x, y)
+            self._boxes.append(((x - wide, x) if right else (x, x + wide), (y - _LINE * pixel, y)))
 
     def exchange_at(self, place: tuple[float, float], reach: float) -> float | None:
         """Time of the exchange whose words or line are at a place; ``reach`` is how far beside the line, seconds."""
-        for text, at in self._exchanges:
-            box = text.mapRectToParent(text.boundingRect())
-            if box.contains(*place) or abs(place[0] - at) <= reach:
+        for at, (across, down) in zip(self._exchanges, self._boxes, strict=False):
+            inside = across[0] <= place[0] <= across[1] and down[0] <= place[1] <= down[1]
+            if inside or abs(place[0] - at) <= reach:
                 return at
         return None
 

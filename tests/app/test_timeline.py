@@ -384,10 +384,9 @@ def test_exchanged_modules_are_marked(open_window, tmp_path, qtbot):
     assert "m2 is like m1 before: correlation 0.8" in words.text()
     assert words.text().endswith("(and 1 more)")
     assert "m1 is like m2 before" in words.toolTip()
-    view, box = window.timeline.plot._view, window.timeline.plot.box
-    [(text, _)] = window.timeline.plot.marks._exchanges
-    middle = text.mapToScene(text.boundingRect().center())
-    qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=view.mapFromScene(middle))
+    box = window.timeline.plot.box
+    (first, last), (low, high) = window.timeline.plot.marks._boxes[0]
+    Pointer(qtbot).point(window.timeline, (first + last) / 2, (low + high) / 2)
     before, after = (datetime.fromtimestamp(BEGIN + DAY * version, UTC) for version in (SWAP - 1, SWAP))
     qtbot.waitUntil(lambda: window.timeline.presenter.letters() == {"A": before, "B": after})
     assert window.session.module in (1, 2)
