@@ -16,7 +16,9 @@ from calib_core.typed import is_number, parse_number
 BINS = 96
 HISTOGRAM = 30
 STRIP = 12
-LABELS = 58
+LABELS = 70
+#: Digits of a number, so that the bar has room for it.
+_DIGITS = 6
 MARGIN = 12
 GRIP = 7
 
@@ -334,6 +336,7 @@ def tick_step(low: float, high: float, count: int) -> float:
 
 def _number(value: float, step: float) -> str:
     if value and (abs(value) >= 1e6 or abs(value) < 1e-4):
-        return f"{value:.3g}"
+        return f"{value:.3g}".replace("e+0", "e").replace("e-0", "e-")
     decimals = min(6, max(0, -math.floor(math.log10(step)))) if step > 0 else 3
+    decimals = min(decimals, max(0, _DIGITS - len(str(int(abs(value))))))
     return f"{value:.{decimals}f}"

@@ -179,7 +179,7 @@ class Combine(Method):
         )
 
     def results(self, kind: DetectorType | None) -> tuple[Result, ...]:
-        """Relative gain, gain, shifts, thresholds, flags, fields, and pixels by the origin of their values.
+        """Gain, shifts, relative gain, flags, thresholds, fields, and pixels by the origin of their values.
 
         Returns
         -------
@@ -188,14 +188,14 @@ class Combine(Method):
         unit = "" if self.unit == "relative" else self.unit
         gain = Result("gain", "Gain", unit, "f4", "Gain of each stage", over=("gain", "cell"), verdict="change")
         return (
+            *([gain] if self.use_ff else ()),
+            Result("shift", "Shift", "ADU", "f4", "What is added to signals of a stage on the scale of high gain",
+                   over=("shift", "cell")),
             Result("relative_gain", "Relative gain", "", "f4",
                    "Factor that brings signals of a stage onto the scale of high gain", over=("gain", "cell"),
                    verdict="change"),
-            *([gain] if self.use_ff else ()),
             Result("bad_pixels", "Bad pixels", "", "u4", "Flags of dark, scans and flat field, and of what is not "
                    "the pixel's own", over=("gain", "cell"), role="flags", missing=float(BadPixels.NO_DARK_DATA)),
-            Result("shift", "Shift", "ADU", "f4", "What is added to signals of a stage on the scale of high gain",
-                   over=("shift", "cell")),
             Result("thresholds", "Threshold", "ADU", "f4", "Gain signal between two stages",
                    over=("threshold", "cell"), verdict="change"),
             Result("fields", "Field", "", "f4", "Beginnings of lines, errors, and where values came from",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from calib_core.constants.constant import (
 )
 from calib_core.explanation import Bars, Explanation, Mark, Number, Plot
 from calib_core.numerics.combined_gain import Origin
+from calib_core.store.constants import StoredConstant
 
 _BINS = 100
 #: Kinds of files that a value is made of where it is the pixel's own, or the median of its memory cell.
@@ -30,6 +31,8 @@ FILES = {
     "ratio HG/MG": (SLOPES_PC,), "ratio MG/LG": (SLOPES_CS,), "gain": (SLOPES_FF,), "shift MG": (SLOPES_PC, OFFSET),
     "shift LG": (SLOPES_CS, SLOPES_PC, OFFSET), "threshold HG-MG": (SLOPES_PC,), "threshold MG-LG": (FITS_CS,),
 }
+#: Runs of a file that are named one by one.
+_MOST_RUNS = 3
 #: Sources of flags in as few letters as an axis has room for.
 _SOURCES = ("dark", "PC", "FF", "CS", "combining")
 _RATIOS = ("ratio HG/MG", "ratio MG/LG")
@@ -84,7 +87,7 @@ def _ratios(name: str, at: At, pixel: OfPixel, fields: Mapping[str, float]) -> P
     low, high = np.percentile(own, (0.1, 99.9))
     counts, edges = np.histogram(own, _BINS, (low, max(high, low + 1e-6)))
     title = f"{_begun(name)}, {own.size} of {values.size} own"
-    return Plot(title, name, "pixels", items=(Bars("pixels", edges, counts), Mark("this pixel", float(fields[name]))))
+    return Plot(title, name, "pixels", items=(Bars("pixels", edges, counts), Mark("pixel", float(fields[name]))))
 
 
 def _flagged(stage: str, at: At, pixel: OfPixel) -> Plot | None:
@@ -97,8 +100,8 @@ def _flagged(stage: str, at: At, pixel: OfPixel) -> Plot | None:
     edges = np.array([place + end for place in places for end in (0.6, 1.4)])
     counts = np.zeros(len(edges) - 1, np.int64)  # nothing between two of them
     counts[::2] = [np.count_nonzero(masks >> place & 1) for place in places]
-    names = ", ".join(f"{number} {name}" for number, name in enumerate(_SOURCES, 1))
-    return Plot(f"Flagged pixels of {stage} by source", names, "pixels", items=(Bars("pixels", edges, counts),))
+    return Plot(f"Flagged pixels of {stage} by source", ", ".join(_SOURCES), "pixels",
+                items=(Bars("pixels", edges, counts),))
 
 
 def _begun(name: str) -> str:
@@ -127,21 +130,27 @@ def _numbers(
 
 
 def _origins(context: Context, pixel: OfPixel, fields: Mapping[str, float]) -> Iterator[str]:
-    """A sentence on each value: where it came from, and of which files."""
+    """A sentence on each value: where it came from; then one on each of the files."""
+    used: dict[str, None] = {}
     for value in VALUES:
         origin = Origin(int(fields[f"origin of {value}"]))
         kinds = FILES[value] if origin in (Origin.OWN, Origin.MEDIAN) else (
             (THRESHOLDS_DARK,) if origin is Origin.DARK else ())
-        files = "; ".join(text for kind in kinds if (text := _file(context, pixel.module, kind.name)))
-        yield f"{_begun(value)}: {origin.label}{f', {files}' if files else ''}."
+        files = [kind.name for kind in kinds if (pixel.module, kind.name) in context.files]
+        yield f"{_begun(value)}: {origin.label}{f', {_and(files)}' if files else ''}."
+        used.update(dict.fromkeys(files))
+    yield from (_file(context.files[pixel.module, kind]) for kind in used)
 
 
-def _file(context: Context, module: int, kind: str) -> str:
-    """A file with its runs and its time."""
-    found = context.files.get((module, kind))
-    if found is None:
-        return ""
+def _file(found: StoredConstant) -> str:
+    """A file with its runs and its time; of many runs the first and the last."""
     said = found.attributes.get("raw_data", ())
-    runs = [str(one["run"]) for one in said if isinstance(one, Mapping) and one.get("run")]
+    runs = list(dict.fromkeys(str(one["run"]) for one in said if isinstance(one, Mapping) and one.get("run")))
+    told = [f"{runs[0]} to {runs[-1].split()[-1]}"] if len(runs) > _MOST_RUNS else runs
     begin = f"{found.begin:%Y-%m-%d %H:%M}" if found.begin else "no time"
-    return f"{kind} of {', '.join((*dict.fromkeys(runs), begin))} ({found.path.name})"
+    kind = found.attributes.get("kind", found.calibration)
+    return f"{kind}: {', '.join((*told, begin))}, {found.path.name}"
+
+
+def _and(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))

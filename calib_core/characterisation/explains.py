@@ -123,7 +123,7 @@ class Explains:
         Parameters
         ----------
         context : Context
-            With axes; a set of files has no more.
+            With axes; a set of files has the files that it was made of too, where they still are, and no more.
         at : mapping
             Indices along axes.
         pixel : OfPixel

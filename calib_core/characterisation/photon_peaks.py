@@ -141,7 +141,8 @@ class PhotonPeaks(Method):
             Axis("group", "Memory cells", tuple(map(format_numbers, groups)), members=groups),
             Axis("cell", "Memory cell", tuple(cell for group in groups for cell in group), of_slot=True),
             Axis("gain", "Gain stage", stages),
-            Axis("parameter", "Parameter", FF_FIT, of_slot=True, value_units=FF_FIT_UNITS),
+            Axis("parameter", "Parameter", FF_FIT, of_slot=True, value_units=FF_FIT_UNITS,
+                 first=("gain", "photons", "chi2", "entries"), states=("status",)),
         )
 
     def _histograms(self, context: Context) -> dict[int, Histograms]:
@@ -253,7 +254,7 @@ class PhotonPeaks(Method):
         """
         known = self._histograms(context).get(pixel.module)
         if known is None:
-            return Explanation(notes=("The histograms that were fitted are not here.",))
+            return Explanation(notes=("The histograms that were fitted are not where they were.",))
         group = min(at.get("group", 0), len(known.cells) - 1)
         counts = known.counts(group, slice(pixel.row, pixel.row + 1))[self._bins(known), 0, pixel.col]
         clouds = pixel.values("cloud")

@@ -137,7 +137,7 @@ def _all_declared(found: ConstantSet, methods: Sequence[Method]) -> dict[str, _D
 def _declared(one: StoredConstant, found: ConstantSet, methods: Sequence[Method]) -> _Declared:
     kind = str(one.attributes.get("kind") or calibration_of(found.kind, one.calibration)[0])
     stored = found.kind.calibrations.get(kind)
-    renamed = {written: axis for axis, written in stored.written_as.items()} if stored else {}
+    written_as = stored.written_as if stored else {}
     unknown = _unknown_count(one)
     for number, method in enumerate(methods):
         for output in method.outputs(found.kind):
@@ -145,14 +145,15 @@ def _declared(one: StoredConstant, found: ConstantSet, methods: Sequence[Method]
                 order = {result.name: (place, result) for place, result in enumerate(method.results(found.kind))}
                 place, result = order[output.result]
                 place_of_count, count = order.get(output.count, (_LAST, unknown))
+                renamed = {written: axis for axis, written in written_as.items() if axis in result.over}
                 return _Declared(result, count, renamed, number, (place, place_of_count))
     if kind == BAD_PIXELS_MANUAL.name:
-        return _Declared(EXPERT_MASK, unknown, renamed, len(methods), (_LAST, _LAST))
+        return _Declared(EXPERT_MASK, unknown, {}, len(methods), (_LAST, _LAST))
     dtype = np.dtype(one.dtype)
     plain = "f4" if dtype.kind == "f" else dtype.newbyteorder("=").str
     unit = str(one.attributes.get("unit", ""))
     value = Result(one.calibration, one.calibration, unit, plain, f"Constant {one.calibration}", over=())
-    return _Declared(value, unknown, renamed, _LAST, (_LAST, _LAST))
+    return _Declared(value, unknown, {written: axis for axis, written in written_as.items()}, _LAST, (_LAST, _LAST))
 
 
 def _unknown_count(one: StoredConstant) -> Result:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,12 @@ from calib_core.characterisation.unit import Context
 from calib_core.composer import Composer
 from calib_core.errors import BadParameter, CalibrationError
 from calib_core.explanation import PLAINLY, Asked, Explanation, Reason, RowFrames
+from calib_core.store.constants import StoredConstant
 from calib_core.store.images import ImageReader
 from calib_core.subjects.constant_reasons import maker_of
 from calib_core.subjects.constant_results import contents_of
 from calib_core.subjects.constant_sets import ConstantSet, find_sets, holds_constants
+from calib_core.subjects.given_files import given_files
 from calib_core.subjects.provenance_words import about, remarks_of
 
 __all__ = ["ConstantSet", "ConstantsSubject", "find_sets", "holds_constants"]
@@ -162,8 +165,15 @@ class ConstantsSubject:
             lambda result, axis: self.along(result, axis, module, row, col, at) if result in held else np.empty(0),
             lambda result: self.values(result, module),
             lambda result, place: self.plane(result, module, place) if result in held else None, module, row, col)
-        context = Context(self._maker.kind, axes=self.axes)
-        return self._maker.method.explain_results(context, at, known) if held else None
+        if not held:
+            return None
+        context = Context(self._maker.kind, axes=self.axes, files=self._given)
+        return self._maker.method.explain_results(context, at, known)
+
+    @cached_property
+    def _given(self) -> Mapping[tuple[int, str], StoredConstant]:
+        """What they were made of, read when a pixel is asked for."""
+        return given_files(self.found)
 
     def try_part(self, module: int, row: int, col: int, at: At, asked: Asked) -> None:
         """Nothing: it was made with the parameters that it has."""

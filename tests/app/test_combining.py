@@ -91,7 +91,8 @@ def test_combined_in_two_clicks_and_a_run_corrected_with_it(operator, folders, q
     told = session.subject.explain(MODULE, 10, 20, session.shown.at)
     assert [plot.title.partition(",")[0] for plot in told.plots] == [
         "Ratio HG/MG", "Flagged pixels of HG by source"]
-    assert any(note.startswith("Gain: own measurement, SlopesFF of p900452 r0004") for note in told.notes)
+    assert "Gain: own measurement, SlopesFF." in told.notes
+    assert any(note.startswith("SlopesFF: p900452 r0004, 20") for note in told.notes)
     assert any(note == "Ratio MG/LG: parameter." for note in told.notes)
 
     # why it is flagged, or not: rules with their limits, and at a pixel that a dark flags the dark

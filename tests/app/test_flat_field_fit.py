@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import h5py
 import numpy as np
 import pytest
 from clicks import Clicks
+from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QPushButton
 
 from calib_core.jobs.board import State
@@ -19,6 +21,7 @@ from calib_core.store.constants import list_constants
 
 from ..calib_core.numerics.flat_light import flat
 from ..histogram_files import COLUMNS, write_histograms
+from .scans import press
 
 MODULE, ENERGY, PIXELS, TIMES = 3, 9.2, 256, 64
 
@@ -115,6 +118,43 @@ def run_of_light(tmp_path_factory):
     return made
 
 
+def histograms_of(made, out, energy):
+    """Histograms of a run, which a job writes below a folder."""
+    job = Job(JobSpec(
+        family="AGIPD", method="FF_HISTS", out_folder=out,
+        inputs={"light": (str(made.runs["ff"]),), "constants": (str(folder_of(made)),)},
+        parameters={"photon_energy": energy, "min_entries": 100}))
+    job.start()
+    assert job.wait(60)
+    assert job.board.state is State.DONE, job.board.error
+    job.close()
+
+
+def test_histograms_without_sums_have_no_map_but_pixels_to_click(open_window, run_of_light, tmp_path, qtbot):
+    """There is nothing else than counts; where pixels are is shown, and that of a click has its histogram."""
+    histograms_of(run_of_light, tmp_path, energy=8.041)
+    files = {one.calibration: one for one in list_constants(tmp_path)}
+    files["FFSums"].path.unlink()
+    window, clicks = open_window(), Clicks(qtbot)
+    window.results.open([tmp_path])
+    qtbot.waitUntil(lambda: window.sources.a is not None and window.session.subject.ended)
+    press(window, qtbot, Qt.Key.Key_F7)
+    view, presenter = window.maps.views[0], window.inspector.samples.presenter
+    assert window.maps.presenter.offered == ()
+    qtbot.waitUntil(lambda: view.canvas._placement is not None and view.canvas.viewport().scale > 0
+                    and view.paint_count > 0)
+    assert view._title.text() == "no maps here; click a pixel"
+    clicks.pixel(view, (0, 32, 32))
+    qtbot.waitUntil(lambda: presenter.found is not None and bool(presenter.found.plots))
+    module, row, column = window.session.shown.pixel
+    assert module == MODULE
+    [counts] = [one.counts for one in presenter.found.plots[0].items if one.name == "all samples"]
+    with h5py.File(files["FFHistogram"].path) as file:
+        data = file[f"{files['FFHistogram'].pdu}/FFHistogram/0/data"]
+        assert data.attrs["dims"].tolist() == ["group", "bin", "slow_scan", "fast_scan"]
+        np.testing.assert_array_equal(counts, data[0, 1:-1, row, column])
+
+
 def test_histograms_that_a_job_has_just_made_are_fitted_from_its_row(open_window, run_of_light, tmp_path, qtbot):
     window, clicks = open_window(), Clicks(qtbot)
     window.session.start(JobSpec(
@@ -141,14 +181,7 @@ def test_histograms_that_a_job_has_just_made_are_fitted_from_its_row(open_window
 def test_each_of_several_sets_in_a_folder_is_fitted_by_itself(open_window, run_of_light, tmp_path, qtbot):
     """Also those that nobody has looked at yet; what is given is the set of the row, not the newest."""
     for energy in (8.041, 9.2):
-        job = Job(JobSpec(
-            family="AGIPD", method="FF_HISTS", out_folder=tmp_path / "out",
-            inputs={"light": (str(run_of_light.runs["ff"]),), "constants": (str(folder_of(run_of_light)),)},
-            parameters={"photon_energy": energy, "min_entries": 100}))
-        job.start()
-        assert job.wait(60)
-        assert job.board.state is State.DONE, job.board.error
-        job.close()
+        histograms_of(run_of_light, tmp_path / "out", energy)
     window, clicks = open_window(), Clicks(qtbot)
     window.results.open([tmp_path / "out"])
     qtbot.waitUntil(lambda: len(window.sources.entries) == 2 and window.session.subject is not None)

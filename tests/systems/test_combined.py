@@ -22,6 +22,7 @@ from calib_core.simulate.scenes.pc import CapacitorTruth, PulseCapacitor
 from calib_core.simulate.scenes.photons import Photons
 from calib_core.simulate.truth import ModuleTruth
 from calib_core.store.constants import list_constants
+from calib_core.subjects.constants import ConstantsSubject, find_sets
 
 from .command import Result, refused
 
@@ -295,6 +296,30 @@ def test_each_number_tells_where_it_came_from(given: Given) -> None:
     [line] = [one for one in table if one.startswith(f"{MODULE},ratio HG/MG,own measurement,0,")]
     assert int(line.rpartition(",")[2]) == own.sum()
     assert sum(int(one.rpartition(",")[2]) for one in table if one.startswith(f"{MODULE},ratio HG/MG,")) == PIXELS
+
+
+def test_the_set_on_disk_shows_each_of_its_images_and_which_files_a_number_came_from(given: Given) -> None:
+    """Gains, shifts and thresholds are all over “gain” in files, and over their own axes where they are looked at."""
+    [found] = find_sets([given.combined])
+    subject, files = ConstantsSubject(found), stored(given.combined)
+    try:
+        assert {name: subject.axes[name].labels for name in ("gain", "shift", "threshold")} == {
+            "gain": ("HG", "MG", "LG"), "shift": ("MG", "LG"), "threshold": ("HG-MG", "MG-LG")}
+        for result, kind, axis in (("gain", "GainADUperkeV", "gain"), ("shift", "OffsetShift", "shift"),
+                                   ("relative_gain", "RelativeGain", "gain"), ("bad_pixels", "BadPixelsGain", "gain"),
+                                   ("thresholds", "ThresholdsGain", "threshold")):
+            for place, image in enumerate(files[kind]):
+                shown = subject.plane(result, MODULE, {axis: place, "cell": 0})
+                np.testing.assert_array_equal(shown, image.astype(shown.dtype), err_msg=f"{kind} {place}")
+        told = subject.explain(MODULE, 10, 20, {"gain": 1, "cell": 0})
+        assert told is not None
+        [lines] = [one for one in list_constants(given.scan) if one.attributes["kind"] == "SlopesPC"]
+        assert "Ratio HG/MG: own measurement, SlopesPC." in told.notes
+        [of_lines] = [one for one in told.notes if one.startswith("SlopesPC: ")]
+        assert " to r0008, " in of_lines
+        assert of_lines.endswith(lines.path.name)
+    finally:
+        subject.close()
 
 
 def test_threads_parts_and_memory_change_no_bit(given: Given, tmp_path: Path) -> None:

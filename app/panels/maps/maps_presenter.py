@@ -11,7 +11,7 @@ from PyQt6.QtCore import QObject, pyqtSignal
 
 from app.panels.maps.bad_pixels import REACH, nearest_flagged
 from app.panels.maps.pixel_text import Pixel
-from app.panels.maps.slot_view import SlotView
+from app.panels.maps.slot_view import SlotView, show_pixels
 from app.panels.maps.slots import (
     Choice,
     centre_of,
@@ -306,7 +306,10 @@ class MapsPresenter(QObject):
             if choice.result.pixels:
                 self._place_slot(i, placement)
                 self._fill(self._views[i], choice, picture)
-        self._clear(len(self.chosen))
+        if not self.chosen and self._views:
+            self._place_slot(0, placement)
+            show_pixels(self._views[0], (len(picture.modules), *self._kind.shape))
+        self._clear(len(self.chosen) or 1)
         self._mark()
         self.drawn.emit()
 
@@ -326,8 +329,7 @@ class MapsPresenter(QObject):
             self._views[slot].set_placement(placement.index, (len(placement.modules), *shape), names)
 
     def _fill(self, view: SlotView, choice: Choice, picture: Picture) -> None:
-        values = choice.values(picture)
-        if values is None:
+        if (values := choice.values(picture)) is None:
             view.clear()
             return
         if not choice.is_flags:
@@ -390,11 +392,9 @@ class MapsPresenter(QObject):
     def _mark(self) -> None:
         placement, pixel = self.placement, self._session.shown.pixel
         hidden = placement is None or pixel is None or pixel[0] not in placement.modules
+        at = (None,) if hidden else (placement.modules.index(pixel[0]), self._row(pixel), pixel[2])
         for view in self._views:
-            if hidden:
-                view.set_crosshair(None)
-            else:
-                view.set_crosshair(placement.modules.index(pixel[0]), self._row(pixel), pixel[2])
+            view.set_crosshair(*at)
 
     def _row(self, pixel: Pixel) -> int:
         return pixel[1] if self.form != "cells" else self._session.shown.at.get(self._rows.name, 0)

@@ -33,3 +33,8 @@ class SlotView(Protocol):
     def set_outlined(self, pixels: np.ndarray | None) -> None: ...  # noqa: D102
     def set_tool(self, form: str) -> None: ...  # noqa: D102
     def clear(self) -> None: ...  # noqa: D102
+
+
+def show_pixels(view: SlotView, shape: tuple[int, ...]) -> None:
+    """Show where pixels are, (modules, slow_scan, fast_scan), of what has no map, so that one can be clicked."""
+    view.set_map(np.full(shape, np.nan, np.float32), title="no maps here; click a pixel")

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 from PyQt6.QtCore import QPoint, Qt
+from PyQt6.QtGui import QFontMetricsF
 from PyQt6.QtWidgets import QLineEdit
 
 from app.widgets.colour import colour_table
-from app.widgets.histogram_bar import HistogramBar, tick_step
+from app.widgets.histogram_bar import LABELS, HistogramBar, tick_step
 
 
 @pytest.fixture
@@ -115,3 +116,15 @@ def test_a_unit_that_does_not_fit_is_not_cut(bar):
         bar.set_unit(unit)
         pictures.append(bar.grab().toImage())
     assert pictures[0] == pictures[1]
+
+
+@pytest.mark.parametrize(("levels", "told"), [
+    ((19999.0, 20000.0), ("19999.0", "20000.0")), ((390063.0, 821583.0), ("390063", "821583")),
+    ((-0.00352, 0.00298), ("-0.00352", "0.00298")), ((1.23456e6, 1.23457e6), ("1.23e6", "1.23e6"))])
+def test_numbers_of_levels_are_not_cut(bar, levels, told):
+    bar.set_levels(*levels)
+    font = bar.font()
+    font.setBold(True)
+    for value, text in zip(levels, told, strict=True):
+        assert bar._label(value) == text
+        assert QFontMetricsF(font).horizontalAdvance(text) <= LABELS - 10
