@@ -136,7 +136,7 @@ def _clusters(found: Fitted) -> Plot:
     centres = [found.features[there & (label == one)].mean(axis=0) for one in (HIGH, TRANSITION, MEDIUM)
                if (there & (label == one)).any()]
     middles = (Points("centroids", np.array(centres)[:, 0], np.array(centres)[:, 1], large=True),) if centres else ()
-    return Plot("Clusters", "slope, in that of high gain", "gain signal, in its step", items=(*groups, *middles))
+    return Plot("Clusters", "slope / slope HG", "gain signal / step", items=(*groups, *middles))
 
 
 def _names() -> tuple[str, str, str, str]:
