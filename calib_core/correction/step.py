@@ -162,6 +162,11 @@ class Step(Part):
         return "ASICs of frames" if finds.of_asics else "frames", finds.refused
 
     @property
+    def modules(self) -> tuple[int, ...]:
+        """Modules that its parameters name; none where they hold for all."""
+        return ()
+
+    @property
     def takes(self) -> tuple[ConstantKind, ...]:
         """All constants that it may take."""
         return (*self.needs, *self.optional, *self.instead)

@@ -135,6 +135,8 @@ class DetectorType:
         Size along slow and fast scan of the pixels on both sides of a border between ASICs, in units of others.
     shaded : tuple of (row from, row to)
         Rows of a module, half-open, that lie behind what lets no light through.
+    number : int, optional
+        Of the module that it stands for, where :attr:`of_module` tells.
     of_module : callable, optional
         ``of_module(this type, number) -> DetectorType`` where modules differ.
     variants : tuple of DetectorType
@@ -223,6 +225,7 @@ class DetectorType:
     lit_device: str = ""
     border_pixels: tuple[float, float] = (1.0, 1.0)
     shaded: tuple[tuple[int, int], ...] = ()
+    number: int | None = None
     of_module: Callable[[DetectorType, int], DetectorType] | None = None
     variants: tuple[DetectorType, ...] = ()
     remark: str = ""

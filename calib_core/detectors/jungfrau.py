@@ -17,6 +17,7 @@ from calib_core.characterisation.family import Family, declare, with_defaults
 from calib_core.constants.condition import ConditionParameter, Found
 from calib_core.correction.full import MarkEnds
 from calib_core.correction.gain_stage import StageOfBits
+from calib_core.correction.known_stage import KnownStage
 from calib_core.correction.large_pixels import LargePixels
 from calib_core.correction.mask import Mask
 from calib_core.correction.offset import Offset
@@ -109,6 +110,11 @@ def _find_stage(run: ControlReader, detector: str, sample: SampleStatistics) -> 
     return stage_told(run, detector, _STAGE) or stage_by_bits(_STAGES, sample)
 
 
+def _numbered(kind: DetectorType, number: int) -> DetectorType:
+    """A module that knows which one it is, since regions of it may be named."""
+    return replace(kind, number=number)
+
+
 def _operated(kind: DetectorType, found: Mapping[str, Found]) -> DetectorType:
     """In fixed gain all samples are to have the same gain bits."""
     mode = int(float(found["gain_mode"].value)) if "gain_mode" in found else 0
@@ -166,6 +172,7 @@ JUNGFRAU = DetectorType(
     clues=_CLUES,
     find_stage=_find_stage,
     operated=_operated,
+    of_module=_numbered,
     calibrations={
         **{k: Calibration(f"{k}10Hz", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
         **{k: Calibration(f"{k}10Hz", _DIMS, parameters=_OF_GAIN) for k in ("RelativeGain", "BadPixelsFF")},
@@ -177,6 +184,7 @@ JUNGFRAU = DetectorType(
     simulate_control=_simulate_control,
 )
 
-_CORRECT = Correct(steps=(StageOfBits(), MarkEnds(), Offset(), GainPerEnergy(), LargePixels(on=False), Mask()))
+_CORRECT = Correct(steps=(StageOfBits(), KnownStage(on=False), MarkEnds(), Offset(), GainPerEnergy(),
+                          LargePixels(on=False), Mask()))
 
 declare(Family("JUNGFRAU", "JUNGFRAU", (JUNGFRAU,), (*with_defaults("jungfrau", Dark()), _CORRECT), __doc__))

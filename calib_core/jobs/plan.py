@@ -269,7 +269,7 @@ def _of_runs(spec: JobSpec, family: Family, method: Method, opened: dict[Path, R
         raise BadInput(f"Not every value of the operating condition is sure, and --strict asks for that: {unsure[0]}"
                        + and_others(len(unsure) - 1, "value is not sure either", "values are not sure either"))
     runs = {one.key: opened[one.run.path] for one in found.taken if one.run}
-    asked, absent = named_modules(chosen, runs, spec)
+    asked, absent = named_modules(chosen, runs, spec, method.steps_before())
     detector = replace(asked, type=asked.type.operated_at(found.condition.values))
     frames, left_out = frames_of_modules(detector, method, runs, found)
     modules = tuple(m.number for m in detector.modules if m.number not in left_out)

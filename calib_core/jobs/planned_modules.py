@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from calib_core.characterisation.method import Method
 from calib_core.constants.condition import Condition
+from calib_core.correction.step import Step
 from calib_core.detector import Detector, DetectorType, FrameSelection, Module
 from calib_core.errors import BadInput, BadParameter, and_others
 from calib_core.io.frames import ModuleFrames
@@ -16,7 +17,9 @@ from calib_core.jobs.survey import Survey, cells_in_use, check_strays
 from calib_core.store.constants import check_name
 
 
-def named_modules(chosen: Detector, runs: dict[str, Run], spec: JobSpec) -> tuple[Detector, tuple[str, ...]]:
+def named_modules(
+    chosen: Detector, runs: dict[str, Run], spec: JobSpec, steps: Iterable[Step],
+) -> tuple[Detector, tuple[str, ...]]:
     """The detector with those modules asked for that any run has, with the operator's PDUs, and what it has not.
 
     Parameters
@@ -25,19 +28,22 @@ def named_modules(chosen: Detector, runs: dict[str, Run], spec: JobSpec) -> tupl
     runs : dict
         By the keys of arranged inputs.
     spec : JobSpec
+    steps : iterable of Step
+        Whose parameters may name modules too.
 
     Raises
     ------
     BadParameter
-        A physical detector unit that is given cannot be meant.
+        The run has none of those that are named, or a physical detector unit that is given cannot be meant.
     """
     seen = {m.number: m for run in runs.values() for d in run.detectors if d.identifier == chosen.identifier
             for m in d.modules}
     whole = replace(chosen, modules=tuple(seen[n] for n in sorted(seen)))
     wanted, absent = whole.held(spec.modules) if spec.modules else (whole.modules, "")
+    of_steps = [whole.held(one.modules)[1] for one in steps if one.on]
     _check_units(spec, whole)
     named = tuple(replace(m, pdu=spec.pdus.get(m.number, m.pdu)) for m in wanted)
-    return replace(chosen, modules=named), (absent,) if absent else ()
+    return replace(chosen, modules=named), tuple(filter(None, (absent, *of_steps)))
 
 
 def _check_units(spec: JobSpec, detector: Detector) -> None:

@@ -35,6 +35,7 @@ from calib_core.correction.gain_map import GainMap
 from calib_core.correction.gain_stage import StageOfBits, StageOfSignal
 from calib_core.correction.images import Images
 from calib_core.correction.isolated import Isolated
+from calib_core.correction.known_stage import KnownStage
 from calib_core.correction.large_pixels import LargePixels
 from calib_core.correction.linearise import Linearise
 from calib_core.correction.low_medium_gap import LowMediumGap
@@ -177,7 +178,7 @@ def test_every_step_is_tried() -> None:
         SetMinimum, AsicCommonMode, MatchAsics, ZeroDeviation, LowMediumGap, NoisyConverters, Stripes, AsicDiagonal,
         MatchHistograms, MeltSnow, TrustedFlags, QuietAsics, WholeAsics,
         # against NumPy there
-        RoundPhotons, Isolated, ZeroNans, ZeroOrange, Overflow, LargePixels, ChargeTransfer,
+        RoundPhotons, Isolated, ZeroNans, ZeroOrange, Overflow, LargePixels, ChargeTransfer, KnownStage,
         # whose constant has a number beside its values
         AbsoluteGain}
 

@@ -57,11 +57,11 @@ class Case:
                    if (one.pdu, one.calibration) == (f"{DETECTOR}_JNGFR{module:02d}", name)]
         return found.values() if found.dims else found.data().transpose(3, 2, 1, 0)
 
-    def expected(self, module: int, gains: bool) -> tuple[Array, Array, Array]:
-        """Values, mask and stages by NumPy: (trains, entries, slow_scan, fast_scan)."""
+    def expected(self, module: int, gains: bool, known: Array = False) -> tuple[Array, Array, Array]:
+        """Values, mask and stages by NumPy: (trains, entries, slow_scan, fast_scan); some are of stage 2."""
         adc, bits = self.raw(module, "data.adc")[SOME].astype("f4"), self.raw(module, "data.gain")[SOME]
         cell = self.raw(module, "data.memoryCell")
-        stage = np.select([bits == 0, bits == 1, bits == 3], [0, 1, 2], 0).astype("u1")
+        stage = np.select([known, bits == 0, bits == 1, bits == 3], [2, 0, 1, 2], 0).astype("u1")
 
         def of_samples(name: str) -> Array:
             values = self.constant(module, name)[SOME][:, cell - FIRST]  # gain, trains, entries, …
@@ -71,7 +71,7 @@ class Case:
         if gains:
             values /= of_samples("RelativeGain10Hz").astype("f4")
         mask = of_samples("BadPixelsDark10Hz").astype("u4")
-        mask |= np.where(bits == WRONG, int(BadPixels.WRONG_GAIN_VALUE), 0).astype("u4")
+        mask |= np.where((bits == WRONG) & ~np.asarray(known), int(BadPixels.WRONG_GAIN_VALUE), 0).astype("u4")
         mask |= np.where((adc == 0) | (adc >= 16383), int(BadPixels.VALUE_OUT_OF_RANGE), 0).astype("u4")
         mask |= np.where(np.isfinite(values), 0, int(BadPixels.VALUE_IS_NAN)).astype("u4")
         return values, mask, stage
@@ -141,6 +141,23 @@ def test_values_stages_and_masks_are_those_of_numpy(case: Case, corrected: Path)
         np.testing.assert_array_equal(mask[place], flags)
         np.testing.assert_array_equal(gain[place], stage)
         np.testing.assert_array_equal(left_out[place].reshape(values.shape), np.where(flags, np.nan, values))
+
+
+def test_regions_of_a_known_stage_are_corrected_with_it_whatever_their_bits(
+    case: Case, tmp_path: Path, capsys: Capture,
+) -> None:
+    """By the names that the original has; a region of a module that is not in the run is told."""
+    module = MODULES[0]
+    done = correct(case, tmp_path, capsys, "--wrong-gain-pixels", str(module), "40", "100", "10", "31", "8", "0", "9",
+                   "0", "9", "--replace-wrong-gain-value", "2", "--modules", str(module))
+    assert done.status == 0, done.errors
+    assert f"{DETECTOR} has no module 8 in this run; it has 1-2." in done.warnings
+    known = np.zeros(SHAPE, bool)
+    known[10:31, 40:100] = True
+    expected = case.expected(module, gains=True, known=known[SOME])
+    component = JUNGFRAU(RunDirectory(tmp_path), DETECTOR, modules=[module])
+    for key, values in zip(("adc", "mask", "gain"), expected, strict=True):
+        np.testing.assert_array_equal(np.asarray(component.get_array(f"data.{key}"))[0][SOME], values, err_msg=key)
 
 
 def test_numbers_of_frames_are_those_of_the_raw_run(case: Case, corrected: Path) -> None:

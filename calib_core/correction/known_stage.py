@@ -1,0 +1,112 @@
+"""Known gain stage: regions whose gain bits are known to be wrong get the stage that they are in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+import numpy as np
+
+from calib_core.constants.badpixels import BadPixels
+from calib_core.correction.bound_constant import Constants, Given
+from calib_core.correction.images import Images
+from calib_core.correction.step import Bound, Step
+from calib_core.detector import DetectorType
+from calib_core.errors import BadParameter
+from calib_core.params import knob
+from calib_core.typed import plain
+
+#: Module, first column, that behind the last, first row, that behind the last.
+_Region = tuple[int, int, int, int, int]
+_NUMBERS = 5
+
+
+class KnownStage(Step):
+    """Put samples of regions whose gain bits are known to be wrong into one gain stage."""
+
+    word: ClassVar[str] = "known_stage"
+    title: ClassVar[str] = "Known gain stage"
+    unit_in: ClassVar[str] = ""
+    unit_out: ClassVar[str] = ""
+    use_when: ClassVar[str] = "Gain bits of a part of a module are wrong, and the stage of its samples is known."
+    caution: ClassVar[str] = "Whoever names a region vouches for the stage: samples of another get a wrong value."
+
+    regions: str = knob("", unit="numbers", help="Module, first column, that behind the last, first row, that behind "
+                        "the last; further regions follow, with commas between")
+    stage: int = knob(0, ge=0, le=2, help="Gain stage that is put there, counted from 0")
+
+    @property
+    def modules(self) -> tuple[int, ...]:
+        """Modules that have regions."""
+        return tuple(module for module, *_ in self._regions())
+
+    def check(self) -> None:
+        """Refuse regions that are written otherwise, with BadParameter."""
+        list(self._regions())
+        if self.on and not plain(self.regions):
+            raise BadParameter(f"{self.word} is not allowed without {self.word}_regions, such as 3,0,256,0,512.")
+
+    def bind(self, constants: Constants, kind: DetectorType) -> Bound:
+        """Take no constants.
+
+        Parameters
+        ----------
+        constants : Constants
+        kind : DetectorType
+            Of the module.
+
+        Raises
+        ------
+        BadParameter
+            A region is on no module of its type, or there is no such stage.
+        """
+        bound = super().bind(constants, kind)
+        if self.stage >= len(kind.stages):
+            raise BadParameter(f"{self.word}_stage = {self.stage} is not allowed; {kind.title} has stages 0 to "
+                               f"{len(kind.stages) - 1}.")
+        for region in self._regions():
+            self._check(region, kind)
+        return bound
+
+    def apply(self, images: Images, given: Given, kind: DetectorType) -> None:
+        """Set the stage, whatever was told before; nothing is found on the way.
+
+        Parameters
+        ----------
+        images : Images
+            Raw samples with their stages. Those of the regions lose the flag WRONG_GAIN_VALUE; where they had it
+            they are in use again.
+        given : mapping
+            Not asked.
+        kind : DetectorType
+            Its number tells which regions are of it.
+        """
+        inside, flag = self._inside(kind), np.uint32(BadPixels.WRONG_GAIN_VALUE)
+        images.stage[:, inside] = self.stage
+        images.use[:, inside] |= (images.mask[:, inside] & flag) != 0
+        images.mask[:, inside] &= ~flag
+
+    def _inside(self, kind: DetectorType) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+        """Whether each pixel of a module is in one of its regions."""
+        inside = np.zeros(kind.shape, bool)
+        for module, left, right, top, bottom in self._regions():
+            inside[top:bottom, left:right] |= module == kind.number
+        return inside
+
+    def _regions(self) -> Iterator[_Region]:
+        words = [word.strip() for word in plain(self.regions).split(",")] if plain(self.regions) else []
+        if len(words) % _NUMBERS or not all(word.isdecimal() for word in words):
+            raise BadParameter(f"{self.word}_regions = {self.regions!r} is not allowed; it takes five numbers for "
+                               "each region: module, first column, that behind the last, first row, that behind the "
+                               "last, such as 3,0,256,0,512.")
+        numbers = [int(word) for word in words]
+        for first in range(0, len(numbers), _NUMBERS):
+            module, left, right, top, bottom = numbers[first:first + _NUMBERS]
+            yield module, left, right, top, bottom
+
+    def _check(self, region: _Region, kind: DetectorType) -> None:
+        _, left, right, top, bottom = region
+        rows, columns = kind.shape
+        if not (left < right <= columns and top < bottom <= rows):
+            raise BadParameter(f"{self.word}_regions: {','.join(map(str, region))} is not on a module of "
+                               f"{kind.title}, which has {columns} columns and {rows} rows.")
