@@ -94,6 +94,9 @@ def test_a_step_is_switched_and_the_run_is_corrected_in_three_clicks(looking, op
     assert window.docks.layout is CORRECT
     titles = [window.maps.views[slot]._title.text() for slot in range(4)]
     assert titles == ["Raw  [ADU]", "Corrected  [keV]", "Mask", "Gain stage"]
+    lines = {one.splitlines()[0].split("  ")[1]: len(one.splitlines()) for one in (
+        window.steps.table.item(row, 0).text() for row in range(window.steps.table.rowCount()))}
+    assert (lines["Offset"], lines["Full codes"], lines["Large pixels"]) == (2, 1, 1)  # only constants have a line
     before, stage = values(window, "corrected").copy(), values(window, "stage").copy()
     click_switch(window, qtbot, "rel_gain")
     assert window.form.page.knobs.changes() == {"rel_gain": False}

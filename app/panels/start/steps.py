@@ -130,9 +130,9 @@ class StepsPanel(QWidget):
 
     def _fill(self, row: int, link: Link, passed: Passage | None, seconds: Mapping[str, float]) -> None:
         step = link.step
-        left = not step.on  # its constants say nothing
-        first = self._item(row, _STEP, f"{row + 1}  {step.title}" + ("" if left else f"\n{_constants(link)}"))
-        self.table.setRowHeight(row, (1 if left else 2) * self.table.fontMetrics().height() + 6)
+        told = _constants(link) if step.on else ""  # what is off has constants that say nothing
+        first = self._item(row, _STEP, "\n".join(filter(None, (f"{row + 1}  {step.title}", told))))
+        self.table.setRowHeight(row, (2 if told else 1) * self.table.fontMetrics().height() + 6)
         first.setData(_WORD, step.word)
         flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
         first.setFlags(flags if step.required else flags | Qt.ItemFlag.ItemIsUserCheckable)
@@ -220,11 +220,11 @@ class StepsPanel(QWidget):
 
 
 def _constants(link: Link) -> str:
-    """Constants of a step with their age, and of which frames it has learned, or why it is left out."""
+    """Constants of a step with their age, and of which frames it has learned, or why it is left out, if anything."""
     if link.why_not:
         return f"! {link.why_not}"
     named = (f"{one.kind.name} {_since(one)}" for one in link.constants)
-    return " · ".join((*named, *filter(None, [link.said]))) or "–"
+    return " · ".join((*named, *filter(None, [link.said])))
 
 
 def _since(one: Taken) -> str:
