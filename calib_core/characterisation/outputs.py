@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from calib_core.axes import Array
@@ -141,13 +141,13 @@ class FoundOfFrames:
     ----------
     key : str
     of : OfFrames
-    step, title : str
-        Word and title of the step.
+    found, title : str
+        Its key among what is found of images, and the title of the step.
     """
 
     key: str
     of: OfFrames
-    step: str
+    found: str
     title: str
 
 
@@ -185,6 +185,11 @@ class CorrectedOutput:
         """Names of the results that it is made of: none, since frames go to it on their way."""
         return ()
 
+    def of_module(self, number: int) -> Self:
+        """What the files have of one module."""
+        of_frames = tuple(one for one in self.of_frames if one.of.module in (None, number))
+        return replace(self, of_frames=of_frames)
+
     @classmethod
     def of(cls, layout: CorrectedLayout, steps: Sequence[Step]) -> Self:
         """What files have after steps.
@@ -205,8 +210,8 @@ class CorrectedOutput:
         found = (FoundImage(layout.found[one.word], one.finds, one.found_help, one.word)
                  for one in done if one.finds and one.word in layout.found)
         beside = layout.mask.rpartition(".")[0]
-        of_frames = (FoundOfFrames(f"{beside}.{one.of_frames.key}", one.of_frames, one.word, one.title)
-                     for one in done if one.of_frames is not None)
+        of_frames = (FoundOfFrames(f"{beside}.{of.key}", of, found, one.title)
+                     for one in done for found, of in one.found_of_frames.items())
         return cls(tuple(images), tuple(found), tuple(of_frames))
 
 

@@ -10,15 +10,15 @@ import numpy as np
 from calib_core.constants.badpixels import BadPixels
 from calib_core.correction.bound_constant import Constants, Given
 from calib_core.correction.images import Images
+from calib_core.correction.named_regions import NamedRegion, check_on, groups_of
 from calib_core.correction.step import Bound, Step
 from calib_core.detector import DetectorType
 from calib_core.errors import BadParameter
 from calib_core.params import knob
 from calib_core.typed import plain
 
-#: Module, first column, that behind the last, first row, that behind the last.
-_Region = tuple[int, int, int, int, int]
-_NUMBERS = 5
+_ORDER = "module, first column, that behind the last, first row, that behind the last"
+_EXAMPLE = "3,0,256,0,512"
 
 
 class KnownStage(Step):
@@ -38,13 +38,13 @@ class KnownStage(Step):
     @property
     def modules(self) -> tuple[int, ...]:
         """Modules that have regions."""
-        return tuple(module for module, *_ in self._regions())
+        return tuple(one.module for one in self._regions())
 
     def check(self) -> None:
         """Refuse regions that are written otherwise, with BadParameter."""
         list(self._regions())
         if self.on and not plain(self.regions):
-            raise BadParameter(f"{self.word} is not allowed without {self.word}_regions, such as 3,0,256,0,512.")
+            raise BadParameter(f"{self.word} is not allowed without {self.word}_regions, such as {_EXAMPLE}.")
 
     def bind(self, constants: Constants, kind: DetectorType) -> Bound:
         """Take no constants.
@@ -65,7 +65,7 @@ class KnownStage(Step):
             raise BadParameter(f"{self.word}_stage = {self.stage} is not allowed; {kind.title} has stages 0 to "
                                f"{len(kind.stages) - 1}.")
         for region in self._regions():
-            self._check(region, kind)
+            check_on(region, kind, f"{self.word}_regions")
         return bound
 
     def apply(self, images: Images, given: Given, kind: DetectorType) -> None:
@@ -89,24 +89,11 @@ class KnownStage(Step):
     def _inside(self, kind: DetectorType) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
         """Whether each pixel of a module is in one of its regions."""
         inside = np.zeros(kind.shape, bool)
-        for module, left, right, top, bottom in self._regions():
-            inside[top:bottom, left:right] |= module == kind.number
+        for region in self._regions():
+            inside[region.place] |= region.module == kind.number
         return inside
 
-    def _regions(self) -> Iterator[_Region]:
-        words = [word.strip() for word in plain(self.regions).split(",")] if plain(self.regions) else []
-        if len(words) % _NUMBERS or not all(word.isdecimal() for word in words):
-            raise BadParameter(f"{self.word}_regions = {self.regions!r} is not allowed; it takes five numbers for "
-                               "each region: module, first column, that behind the last, first row, that behind the "
-                               "last, such as 3,0,256,0,512.")
-        numbers = [int(word) for word in words]
-        for first in range(0, len(numbers), _NUMBERS):
-            module, left, right, top, bottom = numbers[first:first + _NUMBERS]
-            yield module, left, right, top, bottom
-
-    def _check(self, region: _Region, kind: DetectorType) -> None:
-        _, left, right, top, bottom = region
-        rows, columns = kind.shape
-        if not (left < right <= columns and top < bottom <= rows):
-            raise BadParameter(f"{self.word}_regions: {','.join(map(str, region))} is not on a module of "
-                               f"{kind.title}, which has {columns} columns and {rows} rows.")
+    def _regions(self) -> Iterator[NamedRegion]:
+        name = f"{self.word}_regions"
+        for module, left, right, top, bottom in groups_of(self.regions, name, _ORDER, _EXAMPLE):
+            yield NamedRegion(module, (top, bottom), (left, right))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -146,6 +146,11 @@ class Step(Part):
     of_frames: ClassVar[OfFrames | None] = None
 
     @property
+    def found_of_frames(self) -> Mapping[str, OfFrames]:
+        """What it finds of each frame with these parameters, by its key in ``images.found``."""
+        return {} if self.of_frames is None else {self.word: self.of_frames}
+
+    @property
     def looked_in(self) -> tuple[str, str]:
         """In what it looks for something, and what is true where it found nothing; empty where it always finds it.
 
@@ -156,10 +161,7 @@ class Step(Part):
         refused : str
             For a sentence, such as “no noise peak was found”; found is NaN there.
         """
-        finds = self.of_frames
-        if finds is None or not finds.refused:
-            return "", ""
-        return "ASICs of frames" if finds.of_asics else "frames", finds.refused
+        return ("", "") if self.of_frames is None else self.of_frames.looked_in
 
     @property
     def modules(self) -> tuple[int, ...]:

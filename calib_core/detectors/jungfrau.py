@@ -21,6 +21,7 @@ from calib_core.correction.known_stage import KnownStage
 from calib_core.correction.large_pixels import LargePixels
 from calib_core.correction.mask import Mask
 from calib_core.correction.offset import Offset
+from calib_core.correction.region_means import RegionMeans
 from calib_core.correction.relative_gain import GainPerEnergy
 from calib_core.detector import Array, Calibration, DetectorType, GainStage, RawLayout
 from calib_core.detector.clues import Coded, Device, Scaled, Seen, Told, Usual, stage_told
@@ -185,6 +186,6 @@ JUNGFRAU = DetectorType(
 )
 
 _CORRECT = Correct(steps=(StageOfBits(), KnownStage(on=False), MarkEnds(), Offset(), GainPerEnergy(),
-                          LargePixels(on=False), Mask()))
+                          LargePixels(on=False), Mask(), RegionMeans(on=False)))
 
 declare(Family("JUNGFRAU", "JUNGFRAU", (JUNGFRAU,), (*with_defaults("jungfrau", Dark()), _CORRECT), __doc__))

@@ -224,7 +224,8 @@ class _ModuleSink:
         sources = {number: self._source(number, one, origin) for number, one in together.items()}
         file = self._files.join(frames.file.path, origin, list(sources.values()))
         name = sources[self._module.number].name
-        return None if file is None else _OpenFile(file, file.writer(name), self._kind, frames, self._output)
+        output = self._output.of_module(self._module.number)
+        return None if file is None else _OpenFile(file, file.writer(name), self._kind, frames, output)
 
     def _in_file(self, sequence: int) -> list[int]:
         """Modules of the job whose frames are in the file of this one's."""
@@ -236,7 +237,8 @@ class _ModuleSink:
     def _source(self, number: int, frames: SequenceFrames, origin: Origin) -> CorrectedSource:
         assert self._plan.detector is not None
         skipped = {one.step: one.reason for one in self._plan.context.before[number].skipped}
-        found = _source(self._kind, self._plan.detector.module(number), frames, origin, self._output)
+        output = self._output.of_module(number)
+        found = _source(self._kind, self._plan.detector.module(number), frames, origin, output)
         before, kinds = self._plan.before, used_kinds(self._plan, number)
         constants = as_json(before.constants[number], kinds, before.run)
         return replace(found, skipped=skipped, constants=constants)
@@ -269,7 +271,7 @@ class _OpenFile:
         flags = np.full(shape, int(BadPixels.VALUE_IS_NAN | BadPixels.NO_DARK_DATA), np.uint32)
         missing = Images(nothing, np.zeros(shape, np.uint8), flags, np.zeros(shape, bool), none, none,
                          found={one.step: np.zeros(shape, one.dtype) for one in self._output.found} | {
-                             one.step: np.full((1, *one.of.shape(self._kind)), np.nan, np.float32)
+                             one.found: np.full((1, *one.of.shape(self._kind)), np.nan, np.float32)
                              for one in self._output.of_frames},
                          kept=dict.fromkeys(self._output.kept, nothing))
         for place in np.flatnonzero(self._missing):
@@ -280,7 +282,7 @@ class _OpenFile:
         pixels = {one.key: images.kept[one.steps[-1]] for one in output.images[:-1]}
         pixels |= {output.images[-1].key: images.values, layout.mask: images.mask}
         pixels |= {one.key: images.found[one.step] for one in output.found}
-        numbers = {one.key: images.found[one.step] for one in output.of_frames}
+        numbers = {one.key: images.found[one.found] for one in output.of_frames}
         if layout.stage:
             pixels[layout.stage] = images.stage
         flat = (len(places), *_frame(self._kind))

@@ -160,7 +160,7 @@ def _given(
             if versions := _versions(store, asked, lenient):
                 yield one.name, Given(store.title, store, versions)
             elif not lenient:
-                raise BadInput(f"{store.title} has no {one.label} {name}; "
+                raise BadInput(f"{store.title} has no {' '.join(dict.fromkeys((one.label, name)))}; "
                                f"{nothing_found(store, detector, name, run)}.")
             else:
                 told += asked_without(store, detector, name, run)

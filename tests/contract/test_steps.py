@@ -50,6 +50,7 @@ from calib_core.correction.offset import Offset
 from calib_core.correction.overflow import Overflow
 from calib_core.correction.pipeline import Pipeline
 from calib_core.correction.quiet_asics import QuietAsics
+from calib_core.correction.region_means import RegionMeans
 from calib_core.correction.relative_gain import GainPerEnergy
 from calib_core.correction.round_photons import RoundPhotons
 from calib_core.correction.saturated import Saturated
@@ -179,6 +180,7 @@ def test_every_step_is_tried() -> None:
         MatchHistograms, MeltSnow, TrustedFlags, QuietAsics, WholeAsics,
         # against NumPy there
         RoundPhotons, Isolated, ZeroNans, ZeroOrange, Overflow, LargePixels, ChargeTransfer, KnownStage,
+        RegionMeans,
         # whose constant has a number beside its values
         AbsoluteGain}
 

@@ -160,6 +160,27 @@ def test_regions_of_a_known_stage_are_corrected_with_it_whatever_their_bits(
         np.testing.assert_array_equal(np.asarray(component.get_array(f"data.{key}"))[0][SOME], values, err_msg=key)
 
 
+def test_lines_of_regions_lie_beside_the_samples_of_their_module(case: Case, tmp_path: Path, capsys: Capture) -> None:
+    """By the names that the original has; good pixels count, those below the threshold as 0."""
+    first, second = MODULES
+    done = correct(case, tmp_path, capsys, "--roi-definitions", *map(str, (first, 8, 40, 0, 200, -1)),
+                   *map(str, (second, 0, 512, 600, 616, -2)), "--roi-threshold", "0.2")
+    assert done.status == 0, done.errors
+    run, lines = RunDirectory(tmp_path), 0
+    regions = (first, np.s_[8:40, :200], -1, "roi1"), (second, np.s_[:, 600:616], -2, "roi2")
+    for module, place, axis, name in regions:
+        source = f"{DETECTOR}/CORR/JNGFR{module:02d}:daqOutput"
+        assert {key for key in run[source] if "roi" in key} == {f"data.{name}.data"}
+        adc, mask = (run[source, f"data.{key}"].ndarray()[..., *place].astype(float) for key in ("adc", "mask"))
+        samples = np.ma.MaskedArray(np.where(adc < 0.2, 0, adc), mask != 0)
+        expected, found = samples.mean(axis=axis).filled(np.nan), run[source, f"data.{name}.data"].ndarray()
+        np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
+        assert found.dtype == np.float32
+        assert (expected > 0).mean() > 0.5
+        lines += len(found)
+    assert lines == 2 * TRAINS
+
+
 def test_numbers_of_frames_are_those_of_the_raw_run(case: Case, corrected: Path) -> None:
     run = RunDirectory(corrected)
     for module in MODULES:

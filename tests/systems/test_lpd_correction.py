@@ -115,7 +115,7 @@ def test_without_offsets_it_is_refused(light: Simulated, tmp_path: Path, capsys:
     some = without(Path(shutil.copytree(folder_of(light), tmp_path / "some")), "Offset")
     done = Result(LIGHT.words(light, tmp_path / "out", constants=some), tmp_path / "out", capsys)
     assert done.status != 0
-    assert [text for text in done.errors if "has no Offset" in text]
+    assert [text for text in done.errors if "has no Offset; it has" in text]
 
 
 def test_extra_data_opens_what_was_corrected(light: Simulated, tmp_path: Path, capsys: Any) -> None:

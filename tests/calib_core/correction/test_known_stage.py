@@ -40,11 +40,12 @@ def test_samples_of_the_regions_of_a_module_get_the_stage(module: int, inside: l
 
 @pytest.mark.parametrize(("regions", "told"), [
     ("", "known_stage is not allowed without known_stage_regions"),
-    ("3,2,5,1", "it takes five numbers for each region"),
-    ("3,2,5,1,x", "it takes five numbers for each region"),
-    ("3,2,9,1,3", "3,2,9,1,3 is not on a module of JUNGFRAU, which has 8 columns and 6 rows"),
-    ("3,5,5,1,3", "3,5,5,1,3 is not on a module of JUNGFRAU"),
-    ("2,0,8,0,7", "2,0,8,0,7 is not on a module of JUNGFRAU"),
+    ("3,2,5,1", "it takes 5 numbers for each region"),
+    ("3,2,5,1,x", "it takes 5 numbers for each region"),
+    ("3,2,9,1,3", "columns 2 to 9 and rows 1 to 3 are not on a module of JUNGFRAU, which has 8 columns and 6 rows"),
+    ("3,-1,5,1,3", "columns -1 to 5 and rows 1 to 3 are not on a module"),
+    ("3,5,5,1,3", "columns 5 to 5 and rows 1 to 3 are not on a module"),
+    ("2,0,8,0,7", "columns 0 to 8 and rows 0 to 7 are not on a module"),
 ])
 def test_regions_that_cannot_be_are_refused(regions: str, told: str) -> None:
     with pytest.raises(BadParameter, match=told):
