@@ -229,7 +229,7 @@ class CurveView(QWidget):
         return self._values is not None and self._values.dtype == np.uint32
 
     def _mark_selected(self) -> None:
-        if self.series.is_empty:
+        if self.series.is_empty or self._values is None:  # what is forgotten stays drawn until the next refresh
             return
         if self._pixel is None or self._pixel[0] not in self._modules:
             self.series.set_marker(None)

@@ -52,6 +52,18 @@ def test_a_curve_per_shown_module(view, values):
     assert view.series.is_empty
 
 
+def test_another_strip_of_a_map_that_is_forgotten_and_still_drawn(view, values):
+    """As where a layout takes the map away and the strip is marked anew, in one turn."""
+    view.set_map(values)
+    view.set_crosshair(1, 0, 7)
+    view.refresh()
+    view.clear()
+    view.set_crosshair(1, 0, 8)
+    assert not view.series.is_empty
+    view.refresh()
+    assert view.series.is_empty
+
+
 def test_range_follows_the_good_strips(view, values):
     values[0, 0, 10] = 1e6
     flags = np.zeros(SHAPE, np.uint32)
