@@ -109,9 +109,11 @@ def _asked_rows(namespace: argparse.Namespace, listed: VersionList, module: int 
 def _only(asked: str, there: Sequence[str], what: str, flag: str) -> str:
     """What was asked for, else the only one that there is."""
     found = [one for one in there if asked.lower() in ("", one.lower())]
+    if not there:
+        raise BadInput(f"There is no {what} yet: no constants of which there could be a line over time.")
     if len(found) != 1:
         raise BadParameter(f"There {'is no such' if not found else 'is more than one'} {what}: "
-                           f"{', '.join(there) or 'none at all'}; name one of them ({flag}).")
+                           f"{', '.join(there)}; name one of them ({flag}).")
     return found[0]
 
 

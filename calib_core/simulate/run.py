@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ from calib_core.simulate.scenes.dark import Dark
 from calib_core.simulate.settings import Settings, simulated
 from calib_core.simulate.truth import ModuleTruth
 from calib_core.simulate.truth_file import TruthWriter
+from calib_core.store.draft import Draft, drafted
 from calib_core.store.exdf import TRAIN_PERIOD, ExdfFile, FileHeader, Trains
 
 Array = npt.NDArray[Any]
@@ -138,7 +140,8 @@ def simulate(
         with _drafts(runs, truth_file) as truth_draft:
             _write(settings, scene, runs, truth_draft, _Task(_frames(settings, runs), progress, cancelled), threads)
     except OSError as error:
-        raise OutputFailed(f"Simulated runs cannot be written below {root}: {error}.") from error
+        reason = os.strerror(error.errno) if error.errno else error  # HDF5 has its own long words, with addresses
+        raise OutputFailed(f"Simulated runs cannot be written below {root}: {reason}.") from error
     size = sum(path.stat().st_size for run in runs for path in run.folder.iterdir())
     in_order = sorted(runs, key=lambda run: run.scene.key)
     return Simulated(root, {run.scene.role: run.folder for run in in_order}, truth_file, size)
@@ -171,25 +174,22 @@ def _trains(settings: Settings, key: int, begin: datetime) -> Trains:
 
 
 @contextmanager
-def _drafts(runs: list[PlannedRun], truth_file: Path) -> Iterator[Path]:
-    truth_draft = truth_file.with_suffix(".part")
-    truth_file.parent.mkdir(parents=True, exist_ok=True)
+def _drafts(runs: list[PlannedRun], truth_file: Path) -> Iterator[Draft]:
     try:
         for run in runs:
             shutil.rmtree(run.draft, ignore_errors=True)
             run.draft.mkdir(parents=True)
-        yield truth_draft
-        truth_draft.replace(truth_file)
+        with drafted(truth_file, overwrite=True) as truth_draft:
+            yield truth_draft
         for run in runs:
             run.draft.rename(run.folder)
     finally:
-        truth_draft.unlink(missing_ok=True)
         for run in runs:
             shutil.rmtree(run.draft, ignore_errors=True)
 
 
 def _write(
-    settings: Settings, scene: Scene, runs: list[PlannedRun], truth_draft: Path, task: _Task, threads: int,
+    settings: Settings, scene: Scene, runs: list[PlannedRun], truth_draft: Draft, task: _Task, threads: int,
 ) -> None:
     order = settings.cell_order
     recorded = _recorded(settings, order)
@@ -226,6 +226,16 @@ def _recorded(settings: Settings, order: Array) -> Array:
     return np.isin(order, cells[ranks >= vetoed])
 
 
+@contextmanager
+def _file(
+    settings: Settings, run: PlannedRun, writer: str, sequence: int, trains: Trains,
+) -> Iterator[ExdfFile]:
+    """A file of a run, which appears when it is whole."""
+    header = _header(settings, run, sequence, trains)
+    with drafted(run.file(writer, sequence)) as draft, ExdfFile(draft, trains, header) as file:
+        yield file
+
+
 def _write_control(settings: Settings, run: PlannedRun) -> None:
     make = settings.detector.simulate_control
     if make is None:
@@ -234,8 +244,7 @@ def _write_control(settings: Settings, run: PlannedRun) -> None:
     sources = make(settings.identifier, run.scene.stage, values)
     writer = simulated(settings.detector).hardware.control_aggregator
     for sequence, part in _sequences(settings, len(run.trains)):
-        path, trains = run.file(writer, sequence), run.trains.select(part)
-        with ExdfFile(path, trains, _header(settings, run, sequence, trains)) as file:
+        with _file(settings, run, writer, sequence, run.trains.select(part)) as file:
             for source, keys in sources.items():
                 file.control(source, keys)
 
@@ -247,8 +256,7 @@ def _write_devices(settings: Settings, scene: Scene, run: PlannedRun, order: Arr
         sources = scene.devices(settings, trains.ids, np.arange(len(order)))
         if not sources:
             return
-        path = run.file(_DEVICES, sequence)
-        with ExdfFile(path, trains, _header(settings, run, sequence, trains)) as file:
+        with _file(settings, run, _DEVICES, sequence, trains) as file:
             for source, keys in sources.items():
                 for group in sorted({key.split(".")[0] for key in keys}):
                     file.instrument(source, group, np.ones(len(trains), np.uint64))
@@ -280,7 +288,7 @@ def _write_modules(
         if kept.size == 0:
             continue
         trains = run.trains.select(kept)
-        with ExdfFile(run.file(writer, sequence), trains, _header(settings, run, sequence, trains)) as file:
+        with _file(settings, run, writer, sequence, trains) as file:
             for truth, (present, _) in zip(truths, lost, strict=True):
                 sources = [scene.source(settings, truth, part, order[recorded]) for part in run.scene.parts]
                 held = kept[present[kept]]

@@ -31,6 +31,7 @@ from calib_core.simulate.scene import Scene
 from calib_core.simulate.scenes import scenes
 from calib_core.simulate.settings import Settings
 from calib_core.simulate.truth import ModuleTruth
+from calib_core.store.draft import Draft
 
 Array = npt.NDArray[Any]
 _ALL = slice(None)
@@ -132,8 +133,8 @@ def read_truth(path: Path) -> Truth:
 class TruthWriter:
     """Writes a truth file; modules may come from several threads and in any order."""
 
-    def __init__(self, path: Path, settings: Settings, scene: Scene, cells: Array, recorded: Array) -> None:
-        self._file = h5py.File(path, "w")
+    def __init__(self, draft: Draft, settings: Settings, scene: Scene, cells: Array, recorded: Array) -> None:
+        self._file = h5py.File(draft, "w")
         self._cells = cells
         self._stages = range(len(settings.detector.stages))
         self._file["settings"] = settings.model_dump_json()

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from calib_core.store.disk import reserve
-from calib_core.store.files import appear, begin, explained
+from calib_core.store.files import appear, begin, explained, reserve
 from calib_core.store.placed_file import PlacedFile
 
 #: Read at once, bytes.
@@ -206,19 +205,26 @@ class Draft(PlacedFile):
 
 
 @contextmanager
-def drafted(path: Path) -> Iterator[Draft]:
-    """A file that has its name when the block ends, and is gone where the block fails.
+def drafted(path: Path, overwrite: bool = False) -> Iterator[Draft]:
+    """A file for HDF5 that gets its name at the end of the block; nothing is left where something fails.
 
     Parameters
     ----------
     path : Path
+    overwrite : bool
+        Replace a file of this name.
+
+    Yields
+    ------
+    Draft
+        Whoever writes into it finishes within the block.
 
     Raises
     ------
     OutputFailed
-        It cannot be written, or is there already.
+        The file exists and may not be replaced, or the system refuses.
     """
-    draft = Draft(path)
+    draft = Draft(path, overwrite)
     try:
         with draft.told():
             yield draft

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -17,7 +16,7 @@ from calib_core.axes import Array, Axis, Result
 from calib_core.constants.badpixels import BadPixels
 from calib_core.errors import BadParameter, OutputFailed
 from calib_core.io.libraries import h5py
-from calib_core.store.files import TEMPORARY_PREFIX
+from calib_core.store.draft import drafted
 from calib_core.subjects.base import Subject
 from calib_core.subjects.pixel_file import ExplainedPixel, write_pixel
 from calib_core.subjects.region import Box, RegionOfInterest
@@ -131,16 +130,10 @@ def write_selection(path: Path, subject: Subject, selection: Selection, step: St
         raise BadParameter("No pixel of the chosen modules is marked; mark a region, or choose other modules.")
     if path.exists():
         raise OutputFailed(f"{path} exists already; choose another name.")
-    temporary = path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{path.name}")
-    try:
-        with h5py.File(temporary, "x", libver=("v110", "v110")) as file:
-            missing = sum(_write(file, subject, selection, step))
-        os.rename(temporary, path)
-    except OSError as error:
-        raise OutputFailed(f"{path} could not be written: {error.strerror or error}.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-    return missing
+    if not path.parent.is_dir():
+        raise OutputFailed(f"{path} could not be written: there is no folder {path.parent}.")
+    with drafted(path) as draft, h5py.File(draft, "w", libver=("v110", "v110")) as file:
+        return sum(_write(file, subject, selection, step))
 
 
 def _write(file: h5py.File, subject: Subject, selection: Selection, step: Step) -> Iterator[int]:

@@ -120,6 +120,13 @@ def test_bad_words_are_told_in_one_sentence(folder: Path, capsys: Capture, words
     assert said in line
 
 
+def test_a_store_without_constants_is_said_to_be_so(tmp_path: Path, capsys: Capture) -> None:
+    assert main(["store", "check", "--store", str(tmp_path)]) != 0
+    (tmp_path / "xfel").mkdir()
+    assert main(["store", "timeline", str(tmp_path), "--calibration", "Offset"]) != 0
+    assert "no such detector" not in capsys.readouterr().err
+
+
 def test_several_kinds_are_asked_for_by_name(folder: Path, capsys: Capture) -> None:
     assert main(["store", "timeline", str(folder)]) != 0
     assert "There is more than one kind of constant: BadPixelsDark, Offset; name one of them (--calibration)." in (

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,3 +73,13 @@ def test_flags_of_another_kind_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadParameter, match="--charge-cloud is of --kind photons; leave it out, or ask for that kind"):
         run("AGIPD", "--out", str(tmp_path), "--charge-cloud", "10")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("blocks", [0, 8, 40])
+def test_a_disk_that_fills_up_is_said_and_nothing_is_left(blocks: int, tmp_path: Path) -> None:
+    """HDF5 would end the process where it cannot write."""
+    words = f"'{sys.executable}' -m calib_core simulate GOTTHARD2 --trains 40 --out '{tmp_path}'"
+    done = subprocess.run(["bash", "-c", f"ulimit -f {blocks}; {words}"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].endswith("could not be written: File too large.")
+    assert [path for path in tmp_path.rglob("*") if not path.is_dir()] == []

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -189,6 +192,34 @@ def test_nothing_stays_of_what_was_cancelled_or_failed(tmp_path, trouble):
     with pytest.raises(type(trouble), match=str(trouble)):
         write_selection(tmp_path / "some.h5", subject, Selection((OFFSET,), (3, 5), {}), step)
     assert len(shares) == 3
+    assert not list(tmp_path.iterdir())
+
+
+#: Writes a selection where files may have few bytes, as on a disk that fills up: HDF5 would end the process there.
+NO_ROOM = """
+import resource, sys
+from pathlib import Path
+from calib_core.errors import OutputFailed
+from calib_core.subjects.selection import Selection, write_selection
+
+sys.path.insert(0, sys.argv[2])
+from arrays import NOISE, OFFSET, Arrays
+
+path, (_, hard) = Path(sys.argv[1]), resource.getrlimit(resource.RLIMIT_FSIZE)
+for limit in (0, 100, 3000, 20_000):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    try:
+        write_selection(path, Arrays(), Selection((OFFSET, NOISE), (3, 5), {}), lambda share: None)
+    except OutputFailed as error:
+        print(error)
+"""
+
+
+def test_a_disk_that_fills_up_is_said_and_ends_nothing(tmp_path):
+    done = subprocess.run([sys.executable, "-c", NO_ROOM, tmp_path / "some.h5", Path(__file__).parent],
+                          capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [f"{tmp_path}/some.h5 could not be written: File too large."] * 4
     assert not list(tmp_path.iterdir())
 
 
