@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import logging
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -158,6 +159,17 @@ class LoopProbe(QObject):
         while not self._ended.wait(STUCK / 2):
             if time.perf_counter() - self._last > STUCK and self._last != said_at:
                 said_at = self._last
-                frame = sys._current_frames().get(self._window_thread)
-                stack = "".join(traceback.format_stack(frame)) if frame else ""
-                _log.warning("the event loop hangs in\n%s", stack)
+                _log.warning("the event loop hangs in\n%s", _stack_of(self._window_thread))
+
+
+def _stack_of(thread: int) -> str:
+    """Where a thread is, the newest call first.
+
+    No frame is held for that: a painter that lives in one would live on when its painting is done, nothing could be
+    painted there any more, and another thread would end it.
+    """
+    with tempfile.TemporaryFile() as file:
+        faulthandler.dump_traceback(file)
+        file.seek(0)
+        stacks = file.read().decode(errors="replace").split("\n\n")
+    return next((one for one in stacks if f"0x{thread:016x}" in one), "")
