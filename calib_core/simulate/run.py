@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -140,8 +139,7 @@ def simulate(
         with _drafts(runs, truth_file) as truth_draft:
             _write(settings, scene, runs, truth_draft, _Task(_frames(settings, runs), progress, cancelled), threads)
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else error  # HDF5 has its own long words, with addresses
-        raise OutputFailed(f"Simulated runs cannot be written below {root}: {reason}.") from error
+        raise OutputFailed(f"Simulated runs cannot be written below {root}: {error}.") from error
     size = sum(path.stat().st_size for run in runs for path in run.folder.iterdir())
     in_order = sorted(runs, key=lambda run: run.scene.key)
     return Simulated(root, {run.scene.role: run.folder for run in in_order}, truth_file, size)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from calib_core.store.files import appear, begin, explained, reserve
+from calib_core.store.disk import reserve
+from calib_core.store.files import appear, begin, explained
 from calib_core.store.placed_file import PlacedFile
 
 #: Read at once, bytes.

@@ -312,7 +312,7 @@ def explained(path: Path, needed: int) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)  # HDF5 has its own words, with addresses
+        reason = error.strerror or str(error)
         room = _room(path, needed) if error.errno in _NO_SPACE else ""
         raise OutputFailed(f"{path} could not be written: {reason}{room}.") from error
 
