@@ -27,7 +27,8 @@ from calib_core.jobs.whole_files_of import whole_files_of
 from calib_core.ranges import format_numbers
 from calib_core.store.bare_files import with_axes
 from calib_core.store.base import ConstantStore, Query
-from calib_core.store.constants import StoredConstant
+from calib_core.store.constants import STORE, StoredConstant
+from calib_core.store.folder import Folder
 from calib_core.store.opening import open_store, usual_store
 from calib_core.store.stated import understood
 from calib_core.store.statuses import Status
@@ -232,8 +233,14 @@ def kinds_in(store: ConstantStore) -> str:
     drafts = Query(take="newest", statuses=frozenset({Status.DRAFT}))
     kinds, waiting = ({one.calibration for one in store.find(asked)} for asked in (Query(take="newest"), drafts))
     more = ", ".join(sorted(waiting - kinds))
-    there = ", ".join(sorted(kinds)) or "no constants"
+    there = ", ".join(sorted(kinds)) or _no_constants(store)
     return f"{there}, and drafts of {more} (--drafts takes them)" if more else there
+
+
+def _no_constants(store: ConstantStore) -> str:
+    """Words on a store without any; of a folder, where they would be looked for."""
+    tree = isinstance(store, Folder) and store.path.is_dir()
+    return f"no constants: there are no files {STORE}/<type>/<unit>/cal.*.h5" if tree else "no constants"
 
 
 def _kind_of(one: StoredConstant) -> str:

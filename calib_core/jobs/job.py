@@ -40,7 +40,7 @@ from calib_core.numerics import kernels
 from calib_core.plain_text import block, shown
 from calib_core.remarks import Remark
 from calib_core.store.constants import STORE
-from calib_core.store.files import check_writable, sweep
+from calib_core.store.files import check_writable, sweep, unfinished
 from calib_core.store.images import ImageReader
 from calib_core.store.manifests import share
 
@@ -203,10 +203,15 @@ class Job:
         return left
 
     def _tidy(self, folder: Path, below: bool = True) -> None:
-        """Remove what interrupted jobs left half written, and say so."""
+        """Remove what interrupted jobs left half written, and tell it, and what stays since it may be written now."""
+        where = f"{'below' if below else 'in'} {folder}"
         if left_over := sweep(folder, below=below):
             self.say("INFO", f"{len(left_over)} unfinished file{'s' * (len(left_over) > 1)} of an interrupted job "
-                     f"{'below' if below else 'in'} {folder} removed.")
+                     f"{where} removed.")
+        if young := unfinished(folder, below=below):
+            self.say("INFO", f"Unfinished files {where} stay: {len(young)} of {sum(young) / 1e6:,.1f} MB together, "
+                     "since another job may be writing them. A job that starts an hour later removes what is left of "
+                     "them.")
 
     def _work(self) -> None:
         _refuse_runs(self.spec)

@@ -14,7 +14,7 @@ import shutil
 import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from calib_core.errors import BadInput, OutputFailed
@@ -213,20 +213,32 @@ def sweep(folder: Path, older_than: float = 3600.0, below: bool = True) -> tuple
         What was removed.
     """
     latest = time.time() - older_than
-    found = (folder.rglob if below else folder.glob)(TEMPORARY_PREFIX + "*")
-    old = [path for path in sorted(found) if _is_left_over(path, latest)]
+    old = [path for path, status in _temporaries(folder, below) if status.st_mtime < latest]
     for path in old:
         with explained(path, 0):
             path.unlink(missing_ok=True)
     return tuple(old)
 
 
-def _is_left_over(path: Path, latest: float) -> bool:
-    try:
-        status = path.lstat()
-    except FileNotFoundError:
-        return False
-    return stat.S_ISREG(status.st_mode) and status.st_mtime < latest
+def unfinished(folder: Path, below: bool = True) -> tuple[int, ...]:
+    """Sizes of temporary files in a folder, of programs that write them now or were interrupted, bytes.
+
+    Parameters
+    ----------
+    folder : Path
+    below : bool
+        Whether those of its folders are looked for too.
+    """
+    return tuple(status.st_size for _, status in _temporaries(folder, below))
+
+
+def _temporaries(folder: Path, below: bool) -> Iterator[tuple[Path, os.stat_result]]:
+    """Temporary files by their paths, but those that go meanwhile."""
+    for path in sorted((folder.rglob if below else folder.glob)(TEMPORARY_PREFIX + "*")):
+        with suppress(FileNotFoundError):
+            status = path.lstat()
+            if stat.S_ISREG(status.st_mode):
+                yield path, status
 
 
 def _refuse_existing(path: Path, overwrite: bool) -> None:

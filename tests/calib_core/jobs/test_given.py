@@ -81,7 +81,7 @@ def other_type(root: Path) -> Path:
     (cut, "cannot be read as a calibration constant"),
     (complex_numbers, "cannot be read as a calibration constant: its values are of the type complex128, which are no "
                       "real numbers."),
-    (no_constant, "has no constant of Offset for TINY; it has no constants."),
+    (no_constant, "has no constant of Offset for TINY; it has no constants: there are no files xfel/cal/"),
     (noise, "has no constant of Offset for TINY; it has Noise."),
     (larger, "is no constant of TINY: it is of an unknown type with the shape (4, 2, 2, 3)."),
     (other_type, "is no constant of TINY: it is of DSSC-Type with the shape (3, 2, 2, 3)."),

@@ -81,7 +81,7 @@ def test_without_a_table_the_step_is_left_out_and_that_is_told() -> None:
     (("GH2_A",), "LUTGotthard2", (1, 2), "of module 2 (GH2_B); it has those of GH2_A."),
     (("GH2_C", "GH2_D"), "LUTGotthard2", (1,), "of module 1 (GH2_A); it has those of GH2_C, GH2_D."),
     (("GH2_A",), "OffsetGotthard2", (1,), "LUTGotthard2; it has OffsetGotthard2."),
-    ((), "", (1,), "LUTGotthard2; it has no constants."),
+    ((), "", (1,), "LUTGotthard2; it has no constants: there are no files xfel/cal/<type>/<unit>/cal.*.h5."),
 ])
 def test_a_folder_without_the_table_of_a_module_is_named(
     units: tuple[str, ...], name: str, modules: tuple[int, ...], words: str, tmp_path: Path

@@ -15,7 +15,7 @@ import pytest
 
 from calib_core.errors import OutputFailed
 from calib_core.store import files
-from calib_core.store.files import check_writable, sweep, write_atomically, write_together
+from calib_core.store.files import check_writable, sweep, unfinished, write_atomically, write_together
 
 CONTENT = bytes(range(256)) * 40
 
@@ -219,14 +219,22 @@ def test_sweep_removes_only_old_temporary_files(tmp_path):
     old.parent.mkdir()
     for path in (old, young, other):
         path.write_bytes(b"x")
+    young.write_bytes(b"younger")
     for path in (old, other):
         os.utime(path, (time.time() - 7200,) * 2)
+    assert sorted(unfinished(tmp_path)) == [1, 7]
+    assert unfinished(tmp_path, below=False) == (7,)
     assert sweep(tmp_path) == (old,)
+    assert unfinished(tmp_path) == (7,)
     assert sorted(everything_below(tmp_path)) == sorted((young, other))
 
 
-def test_sweep_bears_files_that_vanish(tmp_path):
-    assert not files._is_left_over(tmp_path / "gone", time.time())
+def test_sweep_bears_files_that_vanish(tmp_path, monkeypatch):
+    gone, there = tmp_path / ".calibwb-tmp-1", tmp_path / ".calibwb-tmp-2"
+    there.write_bytes(b"x")
+    monkeypatch.setattr(Path, "rglob", lambda *_: iter((gone, there)))
+    assert unfinished(tmp_path) == (1,)
+    assert sweep(tmp_path, older_than=-1.0) == (there,)
 
 
 @pytest.fixture
