@@ -12,7 +12,7 @@ from calib_core.constants.condition import Value
 from calib_core.store.base import ConstantStore, Query
 from calib_core.store.export_choice import check_room, choose
 from calib_core.store.export_summary import Summary, write_summary
-from calib_core.store.exporting import SOME_MISSING, Exported, export
+from calib_core.store.exporting import SOME_MISSING, Exported, export, lost_words
 from calib_core.store.unanswered import just_missed
 
 _ROW = "{:<10}  {:<24}  {:<28}  {:>10}  {}"
@@ -57,7 +57,7 @@ def lines_of(
     store : ConstantStore
     query : Query
     """
-    there = [one for one in made if one.version is not None]
+    there = [one for one in made if one.path is not None]
     if not there:
         yield f"{store.title} has no version that answers; nothing was copied."
         yield from just_missed(store, query)
@@ -65,18 +65,14 @@ def lines_of(
     yield _ROW.format("state", "calibration", "unit", "age [d]", "file")
     for one in made:
         version = one.version
-        if version is None:
-            yield _ROW.format("missing", one.calibration, one.unit, "–", "–")
-        else:
-            age = f"{(at - version.begin).total_seconds() / 86400:.1f}" if version.begin else "–"
-            state = "fallback" if one.fallback else version.status or "found"
-            yield _ROW.format(state, one.calibration, one.unit, age, one.path)
-    lost, others = len(made) - len(there), sum(one.fallback for one in made)
-    if others:
+        age = f"{(at - version.begin).total_seconds() / 86400:.1f}" if version and version.begin else "–"
+        state = "fallback" if one.fallback and not one.why else one.state
+        yield _ROW.format(state, one.calibration, one.unit, age, one.path or "–")
+    yield from (f"WARN  {one.why}" for one in made if one.why)
+    if others := sum(one.fallback for one in there):
         yield f"WARN  {others} of {len(there)} constants are of the other operating condition (fallback)."
     yield (f"{len(there)} constant{'s' * (len(there) != 1)} copied, {sum(one.bytes for one in there) / 1e6:.1f} MB"
-           + (f"; {lost} {'is' if lost == 1 else 'are'} missing" if lost else "")
-           + (f": {summary.path}" if summary else ""))
+           + lost_words(made) + (f": {summary.path}" if summary else ""))
     if summary is not None and summary.kept:
         yield summary.words
 
@@ -89,7 +85,8 @@ def as_json(made: Sequence[Exported]) -> list[dict[str, Any]]:
     made : sequence of Exported
     """
     return [{"unit": one.unit, "calibration": one.calibration, "file": str(one.path) if one.path else None,
-             "version": one.version.number if one.version else None, "sha256": one.sha256, "bytes": one.bytes}
+             "version": one.version.number if one.version else None, "sha256": one.sha256, "bytes": one.bytes,
+             "state": one.state, "why": one.why}
             for one in made]
 
 
@@ -100,5 +97,5 @@ def status_of(made: Sequence[Exported]) -> int:
     ----------
     made : sequence of Exported
     """
-    there = [one.version is not None for one in made]
+    there = [one.path is not None for one in made]
     return 1 if not any(there) else 0 if all(there) else SOME_MISSING

@@ -18,7 +18,14 @@ from calib_core.ranges import parse_numbers
 from calib_core.store.base import ConstantStore, Query, Version
 from calib_core.store.export_choice import Chosen, check_room, choose, missing
 from calib_core.store.export_summary import row_of, write_summary
-from calib_core.store.exporting import SOME_MISSING, Exported, copy, names_of_several
+from calib_core.store.exporting import (
+    SOME_MISSING,
+    Exported,
+    check_some,
+    copy_or_why,
+    lost_words,
+    names_of_several,
+)
 from calib_core.store.local.store import LocalStore
 from calib_core.store.opening import open_store
 from calib_core.store.statuses import ACCEPTED, Status
@@ -83,7 +90,7 @@ class Copies(WholeFiles):
         twice = names_of_several([version for one in self._chosen for version in one.versions])
         for store, chosen in zip(self._stores, self._chosen, strict=True):
             for version in chosen.versions:
-                made = copy(store, version, self._folder, self._layout, twice)
+                made = copy_or_why(store, version, self._folder, self._layout, twice)
                 self._made.append(replace(made, fallback=version in chosen.instead))
                 yield self._item(self._made[-1])
         yield from map(self._item, self._absent)
@@ -95,15 +102,19 @@ class Copies(WholeFiles):
         ----------
         say, check : callable
         """
-        absent = self._absent
-        summary = write_summary(self._folder, [*self._made, *absent], self._at)
-        size = sum(one.bytes for one in self._made) / 1e6
-        lost = f"; {len(absent)} {'is' if len(absent) == 1 else 'are'} missing" if absent else ""
-        say("INFO", f"{len(self._made)} constant{'s' * (len(self._made) != 1)} copied, {size:.1f} MB{lost}.")
+        check_some(self._made)
+        every, there = [*self._made, *self._absent], [one for one in self._made if not one.why]
+        summary = write_summary(self._folder, every, self._at)
+        size = sum(one.bytes for one in there) / 1e6
+        for one in self._made:
+            if one.why:
+                say("WARN", one.why)
+        say("INFO", f"{len(there)} constant{'s' * (len(there) != 1)} copied, {size:.1f} MB{lost_words(every)}.")
         if summary.kept:
             say("INFO", summary.words)
         files = (Left(one.path, "constant", one.sha256, one.bytes) for one in self._made if one.path is not None)
-        return Finished((*files, written(summary.path, "table")), None, SOME_MISSING if absent else 0)
+        status = 0 if len(there) == len(every) else SOME_MISSING
+        return Finished((*files, written(summary.path, "table")), None, status)
 
     def close(self) -> None:
         """Close the stores; they are opened again when they are asked."""

@@ -117,13 +117,13 @@ def row_of(one: Exported, folder: Path, at: datetime) -> Row:
         Its age is as of then, aware.
     """
     version, as_of = one.version, f"{at:%Y-%m-%d %H:%M:%S}"
-    if version is None or one.path is None:
-        return (None, None, one.unit, one.calibration, "missing", *[None] * 9, as_of)
+    if version is None:
+        return (None, None, one.unit, one.calibration, one.state, *[None] * 9, as_of)
     age = None if version.begin is None else round((at - version.begin) / timedelta(days=1), 3)
     times = (f"{time:%Y-%m-%d %H:%M:%S}" if time else None for time in (version.begin, version.created))
-    return (version.module, version.aggregator, one.unit, one.calibration, version.status or "found", one.condition,
-            *times, age, version.number or None, version.raw_data, str(one.path.relative_to(folder)), one.bytes,
-            one.sha256, as_of)
+    file = (str(one.path.relative_to(folder)), one.bytes, one.sha256) if one.path is not None else (None,) * 3
+    return (version.module, version.aggregator, one.unit, one.calibration, one.state, one.condition, *times, age,
+            version.number or None, version.raw_data, *file, as_of)
 
 
 def _cell(column: int, text: str) -> Cell:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from calib_core.errors import BadInput, OutputFailed
+from calib_core.errors import BadInput, OutputFailed, and_others
 from calib_core.io.files import HDF5_ERRORS
 from calib_core.io.foreign import open_hdf5
 from calib_core.io.libraries import h5py
@@ -48,6 +48,8 @@ class Exported:
     bytes : int
     fallback : bool
         Whether it is of the other operating condition.
+    why : str
+        Why there is no copy of a version that there is; empty where there is one.
     """
 
     unit: str
@@ -57,6 +59,14 @@ class Exported:
     sha256: str = ""
     bytes: int = 0
     fallback: bool = False
+    why: str = ""
+
+    @property
+    def state(self) -> str:
+        """What became of it, in a word."""
+        if self.version is None:
+            return "missing"
+        return "damaged" if self.why else str(self.version.status or "found")
 
     @property
     def condition(self) -> str:
@@ -68,6 +78,8 @@ def export(
     store: ConstantStore, versions: Sequence[Version], folder: Path, layout: str, told: Told | None = None
 ) -> tuple[Exported, ...]:
     """Copy versions into a folder; what is there already with the same bytes is left.
+
+    A file that is gone, damaged or changed since it was injected is told, and the others are copied.
 
     Parameters
     ----------
@@ -86,16 +98,65 @@ def export(
     Raises
     ------
     BadInput
-        A file is gone, damaged or changed since it was injected.
+        None of the files can be copied.
     OutputFailed
         The folder cannot be written, or another file has the name.
     """
     made, twice = list[Exported](), names_of_several(versions)
     for one in versions:
-        made.append(copy(store, one, folder, layout, twice))
+        made.append(copy_or_why(store, one, folder, layout, twice))
         if told is not None:
             told(len(made), len(versions))
+    check_some(made)
     return tuple(made)
+
+
+def check_some(made: Sequence[Exported]) -> None:
+    """Refuse where versions were to be copied and none could be.
+
+    Parameters
+    ----------
+    made : sequence of Exported
+
+    Raises
+    ------
+    BadInput
+        None could be.
+    """
+    lost = [one.why for one in made if one.why]
+    if lost and len(lost) == len(made):
+        raise BadInput(lost[0] + and_others(len(lost) - 1, "file cannot be copied either") + " Nothing was copied.")
+
+
+def copy_or_why(
+    store: ConstantStore, one: Version, folder: Path, layout: str, twice: Collection[str] = frozenset()
+) -> Exported:
+    """Copy a version as :func:`copy` does; where its file is gone, damaged or changed tell why there is no copy.
+
+    Parameters
+    ----------
+    store : ConstantStore
+    one : Version
+    folder : Path
+    layout : str
+    twice : collection of str
+    """
+    try:
+        return copy(store, one, folder, layout, twice)
+    except BadInput as error:
+        return Exported(one.pdu, one.calibration, one, why=str(error))
+
+
+def lost_words(made: Sequence[Exported]) -> str:
+    """How many have no copy, behind a semicolon; empty where all have one.
+
+    Parameters
+    ----------
+    made : sequence of Exported
+    """
+    lost = Counter(one.state for one in made if one.path is None)
+    said = (f"{number} {'is' if number == 1 else 'are'} {state}" for state, number in sorted(lost.items()))
+    return "".join(f"; {words}" for words in said)
 
 
 def names_of_several(versions: Sequence[Version]) -> frozenset[str]:

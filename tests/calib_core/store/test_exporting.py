@@ -147,6 +147,28 @@ def test_a_file_that_was_changed_is_not_copied(store: LocalStore, tmp_path: Path
     assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
 
 
+@pytest.mark.parametrize("command", ["store export", "job"])
+def test_one_damaged_file_keeps_no_other_from_being_copied(
+    command: str, store: LocalStore, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is told, stands in the table, and the exit status says that something is missing."""
+    made = accepted(store, put(tmp_path / "made"), put(tmp_path / "made", 2, begin=BEGIN - timedelta(days=9)))
+    lost = next(one for one in made if one.begin != BEGIN)
+    lost.path.unlink()
+    monkeypatch.setenv("CALIBWB_STORE", str(store.folder))
+    words = (["store", "export"] if command == "store export" else ["GENERIC", "DBTOH5"])
+    assert main([*words, "--karabo-id", DETECTOR, "--take", "all", "--out-folder", str(tmp_path / "out")]) == 3
+    told = "".join(capsys.readouterr())
+    assert "1 constant copied, 4.4 MB; 1 is damaged" in told
+    assert f"{lost.path} cannot be read" in told
+    lines = (tmp_path / "out" / "summary.csv").read_text().splitlines()
+    rows = {row["valid from (UTC)"]: row for row in csv.DictReader(lines[1:])}
+    assert rows["2026-02-21 08:00:00"]["state"] == "damaged"
+    assert not rows["2026-02-21 08:00:00"]["file"]
+    assert (tmp_path / "out" / rows["2026-03-02 08:00:00"]["file"]).is_file()
+
+
 def version(unit: str, days: float, name: str) -> Version:
     return Version(Path(name), unit, "Offset", "Some-Type", BEGIN + timedelta(days=days), BEGIN)
 
