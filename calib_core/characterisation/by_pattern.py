@@ -17,6 +17,8 @@ from calib_core.ranges import format_numbers
 SCAN = Input("scan", "scan", many=True, help="runs of the scan, one per pattern of charged pixels, in any order")
 #: A line of pixels is charged where it changes so many times as much as half of them do at most, and by so much.
 _TIMES, _LEAST = 10.0, 50.0
+#: A run that goes over less than this part of the trains of others is told.
+_SHORT = 0.9
 #: Trains may be lost, but no more than so many for each that is there, and some more.
 _GAPS, _SPARE = 4, 100
 
@@ -56,7 +58,7 @@ def arrange(kind: DetectorType, injection: Injection, runs: Sequence[RunFacts], 
                      for place, number in enumerate(sorted(first)))
     notes = (*_moved(injection, in_order), *_twice(injection, in_order, runs, numbers),
              *_others(injection, runs, found, numbers),
-             *_missing(injection, in_order), *_told(runs, numbers, keep))
+             *_missing(injection, in_order), *_shorter(runs), *_told(runs, numbers, keep))
     return Arrangement(in_order, notes)
 
 
@@ -212,6 +214,15 @@ def _missing(injection: Injection, arranged: Sequence[Arranged]) -> Iterator[str
         share = sum(len(injection.patterns[one]) for one in lacking) / sum(map(len, injection.patterns))
         yield (f"No run charges the {injection.lines} of pattern {format_numbers(lacking)}: {100 * share:.3g} % of "
                "the pixels have no values and are flagged.")
+
+
+def _shorter(runs: Sequence[RunFacts]) -> Iterator[str]:
+    """What is said of runs whose trains go over fewer steps than those of others."""
+    spans = [one.scan.last_train - one.scan.first_train + 1 if one.scan else 0 for one in runs]
+    for run, span in zip(runs, spans, strict=True):
+        if span < _SHORT * max(spans):
+            yield (f"Run {run.label} goes over {span} trains, others over {max(spans)}: where its scan is shorter, "
+                   "lines of its pixels are known less well, or not at all.")
 
 
 def _told(runs: Sequence[RunFacts], numbers: Sequence[int], keep: bool) -> Iterator[str]:

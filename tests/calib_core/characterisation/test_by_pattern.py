@@ -65,6 +65,17 @@ def test_a_missing_run_is_told_with_its_share() -> None:
     assert not any(one.moved for one in found.runs)
 
 
+def test_a_shorter_run_is_told() -> None:
+    short = run(1, 1)
+    assert short.scan is not None
+    found = arrange(run(0, 0), replace(short, scan=replace(short.scan, last_train=499)), run(2, 2))
+    assert [one for one in found.notes if "shorter" in one] == [
+        "Run r1 goes over 500 trains, others over 600: where its scan is shorter, lines of its pixels are known less "
+        "well, or not at all."]
+    some = replace(short, scan=replace(short.scan, last_train=560))
+    assert not any("shorter" in one for one in arrange(run(0, 0), some).notes)
+
+
 def test_two_runs_of_one_pattern_are_told_and_the_first_is_taken() -> None:
     found = arrange(run(0, 0), run(1, 1), run(2, 1))
     assert places(found) == {0: "r0", 1: "r1"}
