@@ -21,8 +21,9 @@ def plain(text: str) -> str:
 
 
 def is_number(text: str) -> bool:
-    """Whether a text is written as a number, with a decimal point or comma."""
-    return _NUMBER.fullmatch(plain(text)) is not None
+    """Whether a text is written as a number, with a decimal point or comma, of which there is one."""
+    written = plain(text)
+    return _NUMBER.fullmatch(written) is not None and math.isfinite(float(written.replace(",", ".")))
 
 
 def parse_number(text: str) -> float:
@@ -33,10 +34,9 @@ def parse_number(text: str) -> float:
     ValueError
         The text is no finite number; a comma that groups thousands is one of two, so it is refused.
     """
-    value = float(plain(text).replace(",", ".")) if is_number(text) else math.nan
-    if not math.isfinite(value):
+    if not is_number(text):
         raise ValueError(f"{text!r} is not a number")
-    return value
+    return float(plain(text).replace(",", "."))
 
 
 def parse_whole(text: str) -> int:

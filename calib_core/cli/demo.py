@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -81,6 +82,6 @@ def _prepared(folder: Path, name: str) -> str:
         line.end()
         paths = [str(path) for path in made.runs.values()]
         note.write_text("\n".join(paths) + "\n", "utf-8")
-    return " ".join(note.read_text("utf-8").split())
+    return shlex.join(note.read_text("utf-8").splitlines())  # as it is typed: folders may have blanks
 
 

@@ -21,6 +21,7 @@ from calib_core.cli import info
 from calib_core.cli.command_line import command_line
 from calib_core.cli.main import main
 from calib_core.detector import DetectorType
+from calib_core.io.locate import parse_runs
 from calib_core.jobs.spec import JobSpec
 from calib_core.params import Knob
 from calib_core.simulate import default_settings, simulate
@@ -276,6 +277,21 @@ def test_the_demo_shows_the_types_that_are_named():
         demo.names(["toaster"])
 
 
+def test_the_demo_may_lie_in_a_folder_with_blanks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from calib_core.cli import demo
+
+    folder, opened = tmp_path / "my “demo's” (ü)", []
+    runs = [folder / "data" / name for name in ("r0001", "r0002")]
+    for run in runs:
+        run.mkdir(parents=True)
+    (folder / "data" / "JUNGFRAU.txt").write_text("".join(f"{run}\n" for run in runs), "utf-8")
+    monkeypatch.setattr(demo, "warm_up", lambda: None)
+    monkeypatch.setattr(demo, "open_window", lambda words: opened.extend(words) or 0)
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    assert demo.run(["JUNGFRAU"], folder, headless=True) == 0
+    assert parse_runs(opened[opened.index("--runs") + 1]) == runs
+
+
 @pytest.mark.parametrize(("words", "told"), [
     (("AGIPD", "DARK", "--nonsense"), "calibwb AGIPD DARK: there is no --nonsense."),
     (("LPD", "DARK", "--out-foldr=x"), "calibwb LPD DARK: there is no --out-foldr; did you mean --out-folder?"),
@@ -283,6 +299,8 @@ def test_the_demo_shows_the_types_that_are_named():
      "calibwb PNCCD DARK: argument --estimator: there is no 'robast'; did you mean robust?"),
     (("EPIX100", "DARK", "--max-trains", "few"),
      "calibwb EPIX100 DARK: argument --max-trains: 'few' is not a number."),
+    (("LPD", "DARK", "--bias-voltage", "1e999"),
+     "calibwb LPD DARK: argument --bias-voltage: '1e999' is not a number."),
     (("simulate", "AGIPD", "--out", "x", "y"), "calibwb simulate AGIPD: 'y' is one word too many."),
     (("AGPID", "DARK"), "calibwb: argument COMMAND: there is no 'AGPID'; did you mean AGIPD?"),
     (("info",), "calibwb info: the following arguments are required: runs."),
