@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -49,7 +50,8 @@ def characterise(namespace: Namespace, family: Family, method: Method) -> int:
         telling = replace(telling, dry_run=False)
     if namespace.write_job:
         write_atomically(namespace.write_job, (spec.model_dump_json(indent=2) + "\n").encode())
-        print(f"Job file {namespace.write_job} written; run it with: calibwb run {namespace.write_job}")
+        job = namespace.write_job
+        print(f"Job file {job} written; run it with: calibwb run {shlex.quote(str(job))}")
         return 0
     return follow(spec, telling)
 

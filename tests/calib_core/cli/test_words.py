@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -199,3 +200,11 @@ def test_links_that_lead_in_a_loop_are_named(raw: Path, tmp_path: Path, capsys: 
     printed = capsys.readouterr().err
     assert "Unexpected error" not in printed
     assert f"ERROR {tmp_path}/loop could not be written: " in printed
+
+
+def test_the_command_for_a_job_file_can_be_pasted(raw: Path, tmp_path: Path, capsys: Capture) -> None:
+    job = tmp_path / "Anna's jobs" / "one.json"
+    assert main(["JUNGFRAU", "DARK", "--run-high", str(raw / "r0001"), "--out-folder", "out",
+                 "--write-job", str(job)]) == 0
+    command = capsys.readouterr().out.partition("run it with: ")[2]
+    assert shlex.split(command) == ["calibwb", "run", str(job)]
