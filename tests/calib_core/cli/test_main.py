@@ -188,6 +188,7 @@ def test_an_interrupt_anywhere_ends_with_130(
 #: Allowed values of parameters that take not any text.
 TEXTS = {"pulses": "3:90:2", "train_ids": "1600000010-1600000050,7", "sequences": "0-2,5",
          "trusted_flags": "NOISY_ADC, USER1",
+         "known_stage_regions": "3,0,256,0,512", "rois_regions": "3,0,512,100,300,-1",
          "mask_no_value": "NO_DARK_DATA", "mask_left_out": "noisy adc, user2"}
 #: Switches that another one which is not at its default forbids.
 APART = ("round_photons",)
