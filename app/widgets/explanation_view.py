@@ -19,6 +19,8 @@ _UNDER = 4, 3
 _PLOT, _TABLE = 1, 2
 #: Sizes are given as if there were so many pixels for each part, and least height of a strip.
 _UNIT, _LEAST = 100, 52
+#: In place of plots of a pixel without a sample; what is told of it beside them says why.
+_NOTHING = "This pixel has no samples to draw."
 
 
 class ExplanationView(QSplitter):
@@ -35,6 +37,7 @@ class ExplanationView(QSplitter):
     def __init__(self, hint: str, parent: QWidget | None = None) -> None:
         super().__init__(Qt.Orientation.Vertical, parent)
         self.setChildrenCollapsible(False)
+        self._hint = hint
         self._restyle = QTimer(self, singleShot=True, interval=0)
         self._restyle.timeout.connect(self._draw_again)
         self._strips, self._below = _splitter(Qt.Orientation.Vertical), _splitter(Qt.Orientation.Horizontal)
@@ -61,12 +64,14 @@ class ExplanationView(QSplitter):
 
     def say(self, hint: str) -> None:
         """Show another hint while there is nothing to show."""
+        self._hint = hint
         self._strip_plots[0].say(hint)
 
     def clear(self) -> None:
         """Show nothing but the hint."""
         for one in (*self._strip_plots, *self._other_plots):
             one.clear()
+        self._strip_plots[0].say(self._hint)
         self._show_first(self._strip_plots, 1)
         self._below.hide()
         self._shown = None
@@ -77,6 +82,8 @@ class ExplanationView(QSplitter):
         strips, others = in_strips([one for one in found.plots if has_samples(one)])
         low = len(strips) > 1 or bool(others)
         self._fill(self._strip_plots, strips, self._strips, low)
+        if not (strips or others):
+            self._strip_plots[0].say(_NOTHING)
         self._fill(self._other_plots, others, self._beside, len(strips) == 1, names_of(strips))
         self._beside.setVisible(bool(others))
         self._show_first(self._strip_plots, max(1, len(strips)))

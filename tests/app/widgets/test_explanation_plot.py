@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PyQt6.QtCore import QEvent, QObject, QPointF
 from PyQt6.QtGui import QColor
+from PyQt6.QtWidgets import QLabel
 
 from app.widgets.dots import Dots
 from app.widgets.explanation_view import ExplanationView
@@ -173,3 +174,17 @@ def test_plots_under_one_that_is_alone_are_as_wide_as_it_and_those_under_several
     assert sum(widths) > 0.9 * view.width()
     view.show_explanation(plots())
     assert view.plots[2].width() < view.plots[0].width() / 2 < view.numbers.width()
+
+
+def test_a_pixel_without_samples_is_told_so_and_nobody_to_click_one(view):
+    hint = view.findChild(QLabel, "plot_hint")
+    assert hint.text() == "nothing yet"
+    nothing = Explanation((Plot("Scan", "step", "signal", items=(Level("", 0.0),)),), (Number("samples HG", 0.0),))
+    view.show_explanation(nothing)
+    assert hint.isVisible()
+    assert hint.text() == "This pixel has no samples to draw."
+    view.show_explanation(plots())
+    assert not hint.isVisible()
+    view.clear()
+    assert hint.isVisible()
+    assert hint.text() == "nothing yet"
