@@ -19,8 +19,12 @@ from calib_core.jobs.constant_files import begins
 from calib_core.jobs.job import Job
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.trial import Trial
+from calib_core.ranges import format_numbers
 from calib_core.remarks import Remark
 from calib_core.subjects.provenance_words import input_line
+
+#: Runs of a proposal that are named one by one, in their order.
+_FEW_RUNS = 3
 
 
 class JobSubject:
@@ -244,13 +248,19 @@ def runs_text(paths: Sequence[Path]) -> str:
     Returns
     -------
     str
-        Such as ``p900450 r12, r13``.
+        Such as ``p900450 r12, r13``; of more than a few, as of a scan, ``p900450 r12-19``.
     """
     names = [label(path).split(" ") for path in paths]
     proposals = dict.fromkeys(words[0] for words in names if len(words) == 2)
-    together = [f"{proposal} {', '.join(_short(words[1]) for words in names if words[0] == proposal)}"
+    together = [f"{proposal} {_in_short([words[1] for words in names if words[0] == proposal])}"
                 for proposal in proposals]
     return " · ".join([*together, *(words[0] for words in names if len(words) == 1)])
+
+
+def _in_short(runs: Sequence[str]) -> str:
+    if len(runs) > _FEW_RUNS and all(run[1:].isdecimal() for run in runs):
+        return f"r{format_numbers(int(run[1:]) for run in runs)}"
+    return ", ".join(map(_short, runs))
 
 
 def _short(run: str) -> str:

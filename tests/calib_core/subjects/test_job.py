@@ -67,6 +67,7 @@ def test_the_title_has_detector_method_runs_and_begin(runs: Simulated, done: Job
 @pytest.mark.parametrize(("paths", "text"), [
     (["/d/p900450/raw/r0012", "/d/p900450/raw/r0013"], "p900450 r12, r13"),
     (["/d/p900450/raw/r0012", "/d/p002450/raw/r0003", "/d/p900450/raw/r0001"], "p900450 r12, r1 · p002450 r3"),
+    ([f"/d/p900450/raw/r{number:04d}" for number in (12, 14, 13, 15, 17)], "p900450 r12-15,17"),
     (["/d/dark_high", "/d/p900450/raw/r0012"], "p900450 r12 · dark_high"), ([], ""),
 ])
 def test_runs_of_a_proposal_are_named_together(paths: list[str], text: str) -> None:
