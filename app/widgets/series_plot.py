@@ -14,6 +14,7 @@ from PyQt6.QtWidgets import QStackedLayout, QWidget
 from app.widgets.colour import OKABE_ITO
 from app.widgets.plain import PlainLabel
 from app.widgets.tones import LIGHT, tones_of
+from app.widgets.whole_axis import WholeAxis
 
 BAND_ALPHA = 70
 
@@ -27,7 +28,8 @@ class PixelPlot(QWidget):
     def __init__(self, hint: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         # menus are hundreds of widgets that would follow each change of the theme
-        self.plot = pg.PlotWidget(enableMenu=False)
+        self._below = WholeAxis()
+        self.plot = pg.PlotWidget(enableMenu=False, axisItems={"bottom": self._below})
         self.plot.hideButtons()
         self._hint = PlainLabel(hint, alignment=Qt.AlignmentFlag.AlignCenter, objectName="plot_hint", wordWrap=True)
         self._layout = QStackedLayout(self)
@@ -167,6 +169,7 @@ class SeriesPlot(PixelPlot):
         dots = self.plot.plot([], [], **few) if x.size <= _FEW and np.isfinite(y).any() else None
         self._curves.append(_Curve(name, x, line, dots, error is not None))
         self._curves[-1].put(y)
+        self._below.set_whole(all((one.x == np.rint(one.x)).all() for one in self._curves))
         self._count += 1
         self._mark_anew()
 

@@ -28,6 +28,16 @@ def test_hint_until_there_is_a_curve(series):
     assert series.is_empty
 
 
+@pytest.mark.parametrize(("x", "whole"), [([0, 1, 2, 3], True), ([7], True), ([0, 0.5, 3], False)])
+def test_only_whole_numbers_have_words_where_there_are_no_others(series, x, whole):
+    series.set_curve(np.array([0.25, 3]), [1, 2])  # what was shown before does not matter
+    series.set_curve(np.array(x), np.ones(len(x)))
+    axis = series.plot.getAxis("bottom")
+    places = [one for _, some in axis.tickValues(-0.2, 3.2, 400) for one in some]
+    assert {0.0, 1.0, 2.0, 3.0} <= set(places)
+    assert all(float(one).is_integer() for one in places) == whole
+
+
 def test_one_value_has_an_error_bar(series, qtbot):
     series.set_curve(np.array([3.0]), [100.0], np.array([2.0]))
     (bar,) = [item for item in series.plot.items() if isinstance(item, pg.ErrorBarItem)]
