@@ -30,6 +30,24 @@ class SeveralDetectors(BadInput):
         self.identifiers = identifiers
 
 
+class NoMemory(CalibrationError):
+    """The system gives no memory; nothing is wrong with what was being read."""
+
+    def __init__(self) -> None:
+        super().__init__("The memory of the machine is used up; take a smaller memory budget or fewer threads.")
+
+    @staticmethod
+    def is_cause(error: BaseException) -> bool:
+        """Whether memory is what another error is about; HDF5 and threads have words alone for that.
+
+        Parameters
+        ----------
+        error : BaseException
+        """
+        words = ("memory allocation failed", "can't start new thread")
+        return isinstance(error, MemoryError) or any(one in str(error) for one in words)
+
+
 class BadParameter(CalibrationError):
     """A parameter that does not exist or lies outside its range; the message has value and range."""
 

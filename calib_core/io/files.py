@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from calib_core.errors import BadInput
+from calib_core.errors import BadInput, NoMemory
 from calib_core.io.datasets import UnfitError, check_opening
 from calib_core.io.foreign import UntrustedFile, try_run_file
 from calib_core.io.handles import Identity, TooManyFiles, is_exhausted, share_out
@@ -162,6 +162,11 @@ def open_file(path: Path) -> RunFile | Problem:
     RunFile or Problem
         Problems exclude the file: R01 damaged, R02 empty or no HDF5, R03 no complete raw file, R23 still being
         written, R24 not reachable, R25 no regular file or a broken link, R26 no permission.
+
+    Raises
+    ------
+    TooManyFiles, NoMemory
+        The system has no handle or no memory for it, which says nothing of the file.
     """
     code, reason = _unsuitable(path)
     if code:
@@ -180,8 +185,12 @@ def open_file(path: Path) -> RunFile | Problem:
     except OSError as error:
         if is_exhausted(error):
             raise TooManyFiles from error
+        if NoMemory.is_cause(error):
+            raise NoMemory from error
         return Problem("exclude", *_open_failure(path, error))
     except HDF5_ERRORS as error:
+        if NoMemory.is_cause(error):
+            raise NoMemory from error
         detail = f"METADATA or INDEX cannot be read: {cause_of(error)}"
         return Problem("exclude", "R03", shown(path.name), "", detail)
     return _described(path, access, identity)

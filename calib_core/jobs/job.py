@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from calib_core.axes import Array, At, Picture, View
-from calib_core.errors import AlreadyWritten, BadParameter, CalibrationError, Cancelled
+from calib_core.errors import AlreadyWritten, BadParameter, CalibrationError, Cancelled, NoMemory
 from calib_core.io.budget import share_heap
 from calib_core.io.handles import check_room
 from calib_core.io.locate import holds_run
@@ -173,6 +173,9 @@ class Job:
         except CalibrationError as error:
             self._fail(str(error))
         except Exception as error:
+            if NoMemory.is_cause(error):
+                self._fail(str(NoMemory()))
+                return
             self.say("ERROR", traceback.format_exc())
             self._fail(f"Unexpected error: {str(error).rstrip('.') or type(error).__name__}.")
         finally:

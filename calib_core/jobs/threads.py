@@ -98,12 +98,23 @@ class Workers:
             threading.Thread(target=self._loop, name=f"calibwb-worker-{i}", daemon=True)
             for i in range(self._plan.threads)
         ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
+        for thread in self._started(threads):
             thread.join()
         if not self._cancelled() and not self._queue.is_empty:
             raise RuntimeError("the threads ended before the work was done; details are in the log")
+
+    def _started(self, threads: list[threading.Thread]) -> list[threading.Thread]:
+        """Start threads, as many as the system gives: what is computed does not depend on their number."""
+        for i, thread in enumerate(threads):
+            try:
+                thread.start()
+            except RuntimeError:
+                if i == 0:
+                    raise
+                told = f"The system gives {i} of {len(threads)} threads, so that this takes longer."
+                self._report.say("WARN", told)
+                return threads[:i]
+        return threads
 
     def _loop(self) -> None:
         held = Held(self._budget)
