@@ -163,7 +163,8 @@ class PanelWindow(QMainWindow):
         self.sources.closed.connect(self._forget)
         self.sources_panel.correction_wanted.connect(self.correcting.correct_with)
         self.constants.export_wanted.connect(self.keeping.export)
-        self.constants.lines_wanted.connect(self.keeping.lines)
+        self.constants.lines_wanted.connect(
+            lambda rows, places: self.keeping.lines(rows, places, self.timeline.chosen.scope == "region"))
         self.constants.dropped.connect(self.keeping.inject)
         jobs.ended.connect(self.correcting.take_ended)
         self.files.open_wanted.connect(self.results.open)

@@ -23,8 +23,10 @@ from calib_core.errors import BadParameter
 from calib_core.numerics.flag_counts import BITS, Flagged
 from calib_core.numerics.group_statistics import SETS, Cut, Numbers
 from calib_core.params import knob
+from calib_core.pixel_rectangles import mask_of, parse_rectangles
 from calib_core.resource_files import read_resource
 from calib_core.store.about import FLAGS, about_of, abouts_of, shape_of
+from calib_core.store.constants import StoredConstant
 from calib_core.typed import parse_time, plain
 
 #: Names under which a version's values, and the flags that go with them, are handed over.
@@ -70,6 +72,8 @@ class Statistics(Method):
     until: str = knob("", help="Begin of validity up to which versions are taken; all unless given")
     newest: int = knob(0, ge=0, le=100_000, unit="versions", help="Newest versions of each line; 0 takes all")
     block: str = knob("", help="Pixels of a group, rows x columns, such as 64x64; an ASIC unless given")
+    region: str = knob("", help="Pixels that are the only group, in rectangles MODULE:ROW-ROW,COLUMN-COLUMN with the "
+                       "first and the last of each, such as 3:0-63,64-127; several with a semicolon between")
     cells_in_row: int = knob(_GROUP["memory_cells"]["value"], ge=1, le=4096, unit="cells",
                              help="Neighbouring memory cells of a group")
     bad_pixels: bool = knob(True, help="Leave flagged pixels out of the good ones")
@@ -86,7 +90,7 @@ class Statistics(Method):
         history = History(
             tuple(filter(None, (one.strip() for one in self.calibrations.split(",")))), _time(self.since, "since"),
             _time(self.until, "until"), self.newest, timedelta(minutes=self.map_within) if self.bad_pixels else None,
-            self.cut)
+            None if self.region else self.cut)
         return (Input("sets", "sets of constants", "constants", history=history,
                       help="folder of constants, all versions of which are taken"),)
 
@@ -108,6 +112,31 @@ class Statistics(Method):
                                f"tile the {slow} x {fast} pixels of a module of {kind.title}.")
         return Cut((rows, columns), self.cells_in_row)
 
+    def chosen(self, kind: DetectorType, module: int) -> tuple[Cut, Array | None]:
+        """How values of a module are cut, and which of its pixels are looked at, (slow_scan, fast_scan) bool.
+
+        Returns
+        -------
+        Cut
+        array or None
+            None for all.
+
+        Raises
+        ------
+        BadParameter
+            The region is none, or has no pixel of the module.
+        """
+        if not self.region:
+            return self.cut(kind), None
+        mask = mask_of(parse_rectangles(self.region, "region"), module, kind.shape, "region")
+        return Cut((1, int(mask.sum())), self.cells_in_row, self.region), mask
+
+    def groups(self, kind: DetectorType, module: int, stored: StoredConstant) -> tuple[int, int, int, int]:
+        """Numbers of groups of a version: entries, rows of memory cells, blocks along both axes of pixels."""
+        cut, mask = self.chosen(kind, module)
+        lengths = shape_of(stored)
+        return cut.shape(lengths if mask is None else (*lengths[:2], 1, int(mask.sum())))
+
     def axes(self, context: Context) -> tuple[Axis, ...]:
         """Versions, all and good values, gain stages or other entries, groups, and bits of flags.
 
@@ -116,7 +145,8 @@ class Statistics(Method):
         tuple of Axis
         """
         labels = tuple(sorted({label for _, label in context.files if not label.startswith(_MAP_OF)}))
-        shapes = [self.cut(context.detector).shape(shape_of(one)) for one in context.files.values()] or [(1, 1, 1, 1)]
+        shapes = [self.groups(context.detector, module, one) for (module, _), one in context.files.items()]
+        shapes = shapes or [(1, 1, 1, 1)]
         entries, rows, down, across = (range(max(lengths)) for lengths in zip(*shapes, strict=True))
         known = {about_of(one).entries for one in context.files.values()}
         return (
@@ -165,7 +195,7 @@ class Statistics(Method):
         -------
         OfVersions
         """
-        return OfVersions(self.cut(context.detector), context, unit)
+        return OfVersions(self, context, unit)
 
     def reduce(self, context: Context, unit: Unit, accumulator: Accumulator) -> Iterator[tuple[At, Maps]]:
         """Numbers of each version that the module has.
@@ -190,7 +220,7 @@ class Statistics(Method):
         values : callable
             A result by its name, over its axes.
         """
-        return versions_of(context, module, values, self.cut(context.detector))
+        return versions_of(context, module, values, self)
 
 
 def _time(text: str, name: str) -> datetime | None:
@@ -209,7 +239,7 @@ class OfVersions(Accumulator):
 
     Parameters
     ----------
-    cut : Cut
+    method : Statistics
     context, unit
 
     Attributes
@@ -218,8 +248,9 @@ class OfVersions(Accumulator):
         By the index of the version.
     """
 
-    def __init__(self, cut: Cut, context: Context, unit: Unit) -> None:
-        self._cut, self._context, self._unit = cut, context, unit
+    def __init__(self, method: Statistics, context: Context, unit: Unit) -> None:
+        self._cut, self._mask = method.chosen(context.detector, unit.module or 0)
+        self._context, self._unit = context, unit
         self.found: dict[int, VersionStatistics] = {}
 
     def update(self, name: str, chunk: Block) -> None:
@@ -229,8 +260,14 @@ class OfVersions(Accumulator):
         elif VALUES in chunk.values:
             label = str(self._context.axes["version"].labels[chunk.index])
             about = about_of(self._context.files[self._unit.module or 0, label])
+            flags = chunk.values.get(MAP)
             self.found[chunk.index] = statistics_of(
-                about, chunk.values[VALUES], chunk.values.get(MAP), self._cut)
+                about, self._of_region(chunk.values[VALUES]), None if flags is None else self._of_region(flags),
+                self._cut)
+
+    def _of_region(self, values: Array) -> Array:
+        """Values (entries, cells, 1, pixels) of the region; all as they are where there is none."""
+        return values if self._mask is None else np.ascontiguousarray(values[:, :, self._mask][:, :, None])
 
     def merge(self, other: OfVersions) -> None:
         """Take versions of another."""
@@ -262,7 +299,7 @@ def _longer(values: Array, shape: tuple[int, ...]) -> Array:
 
 
 def versions_of(
-    context: Context, module: int, values: Callable[[str], Array], cut: Cut
+    context: Context, module: int, values: Callable[[str], Array], method: Statistics
 ) -> tuple[VersionStatistics, ...]:
     """Numbers of a module's versions, of its results.
 
@@ -272,8 +309,9 @@ def versions_of(
     module : int
     values : callable
         A result by its name, over its axes.
-    cut : Cut
+    method : Statistics
     """
+    cut, _ = method.chosen(context.detector, module)
     abouts = abouts_of(context.files.values())
     of = {name: values(name) for name in (*_NAMES, *(f"whole_{one}" for one in _NAMES), *_COUNTS)}
     found = []
@@ -282,7 +320,7 @@ def versions_of(
         if stored is not None:
             map_, arrays = context.files.get((module, map_of(str(label)))), {name: of[name][index] for name in of}
             about = replace(abouts[stored.path], module=module)
-            found.append(_of_arrays(about, cut, arrays, cut.shape(shape_of(stored)),
+            found.append(_of_arrays(about, cut, arrays, method.groups(context.detector, module, stored),
                                     None if map_ is None else paired(about, abouts[map_.path])))
     return tuple(found)
 

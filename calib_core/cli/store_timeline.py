@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from calib_core.axes import Label
 from calib_core.constants.condition import Value
 from calib_core.constants.statistics import LineNumbers, line_numbers
 from calib_core.errors import BadInput, BadParameter, and_others
+from calib_core.pixel_rectangles import mask_of, parse_rectangles
 from calib_core.ranges import parse_numbers
 from calib_core.store.files import write_atomically
 from calib_core.store.statuses import Status
@@ -27,7 +27,6 @@ from calib_core.subjects.same_conditions import Condition
 from calib_core.subjects.timeline import Asked, ModuleLine, Timeline, change_words, timeline_of
 from calib_core.subjects.version_list import Listed, VersionList, list_versions, numbers_for
 
-_REGION = re.compile(r"(\d{1,4}):(\d{1,5})-(\d{1,5}),(\d{1,5})-(\d{1,5})", re.ASCII)
 _ROW = "{:<19}  {:>6}  {:<28}  {:>12}  {:>12}  {:<10}  {}"
 _COLUMNS = ("begin", "module", "unit", "value", "shift", "status", "version", "file")
 
@@ -158,13 +157,10 @@ _Region = tuple[int, tuple[int, int, int, int]]
 
 def _region(text: str) -> _Region | None:
     """Module, first and last row, first and last column; None where no region is asked for."""
-    if not text:
-        return None
-    match = _REGION.fullmatch(text.replace(" ", ""))
-    module, *ends = map(int, match.groups()) if match else (0, 1, 0, 1, 0)
-    if ends[0] > ends[1] or ends[2] > ends[3]:
-        raise BadParameter(f"--region {text} is none; it takes MODULE:ROW-ROW,COLUMN-COLUMN, such as 3:0-63,64-127.")
-    return module, (ends[0], ends[1], ends[2], ends[3])
+    found = parse_rectangles(text, "--region")
+    if len(found) > 1:
+        raise BadParameter(f"--region {text} has {len(found)} rectangles; it takes one.")
+    return (found[0][0], found[0][1:]) if found else None
 
 
 def _of_region(
@@ -188,14 +184,10 @@ def _of_region(
 
 
 def _chosen(line: ModuleLine, region: _Region, cell: str) -> ChosenPixels:
-    module, (top, bottom, left, right) = region
+    module, ends = region
     lengths = dict(line.kind.shape)
     shape = lengths.get("slow_scan", 1), lengths.get("fast_scan", 1)
-    if bottom >= shape[0] or right >= shape[1]:
-        raise BadParameter(f"--region: module {module} has {shape[0]} x {shape[1]} pixels, and row {bottom}, column "
-                           f"{right} is outside of them.")
-    mask = np.zeros((1, *shape), bool)
-    mask[0, top:bottom + 1, left:right + 1] = True
+    mask = mask_of([(module, *ends)], module, shape, "--region")[None]
     chosen = chosen_region(region_of("rectangle", mask, [module]), module, int(cell) if cell.isdigit() else cell)
     assert chosen is not None
     return chosen

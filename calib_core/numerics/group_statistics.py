@@ -35,10 +35,13 @@ class Cut:
         Pixels of a block (slow_scan, fast_scan); blocks tile the pixels.
     cells : int
         Memory cells of a group; the last may have fewer.
+    pixels : str
+        Which pixels of a module they are as text, where it is not all of them; they are then one row.
     """
 
     block_shape: tuple[int, int]
     cells: int
+    pixels: str = ""
 
     @property
     def boxes(self) -> tuple[int, int, int]:

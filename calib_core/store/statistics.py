@@ -89,6 +89,8 @@ def _put(group: h5py.Group, versions: Sequence[VersionStatistics]) -> None:
     group.attrs["entries"] = json.dumps(list(about.entries))
     group.attrs["axis"], group.attrs["unit"], group.attrs["pdu"] = about.axis, about.unit, about.comparable.unit
     group.attrs["module"] = about.module
+    if first.cut.pixels:
+        group.attrs["region"] = first.cut.pixels
     microseconds = np.array([(one.about.begin - _EPOCH) // _MICROSECOND for one in versions], np.int64)
     _dataset(group, "time", microseconds, ("version",), "µs since 1970-01-01 00:00 UTC")
     group["path"] = [one.about.path for one in versions]
@@ -191,7 +193,8 @@ def _versions(group: h5py.Group) -> Iterator[VersionStatistics]:
     told = {name: json.loads(group.attrs[name]) for name in ("condition", "shape", "entries")}
     comparable = Comparable(str(said["pdu"]), group.name.split("/")[1], tuple(told["condition"].items()),
                             tuple(told["shape"].items()))
-    cut = Cut((int(said["spShape"][0]), int(said["spShape"][1])), int(said["nMemToShow"]))
+    cut = Cut((int(said["spShape"][0]), int(said["spShape"][1])), int(said["nMemToShow"]),
+              str(group.attrs.get("region", "")))
     groups, whole, flags = _numbers(group), _numbers(group["whole"]), _flags(group)
     texts = {name: [text.decode() for text in group[name][()]] for name in ("path", "map")}
     after = group["map_after"][()]

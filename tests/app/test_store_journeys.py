@@ -28,6 +28,7 @@ from calib_core.store.local.injecting import inject
 from calib_core.store.local.store import LocalStore
 from calib_core.store.statistics import read_statistics
 from calib_core.store.statuses import STORE_VARIABLE, Status
+from calib_core.subjects.region import region_of
 from tests.calib_core.store.constant_files import BEGIN, DETECTOR, KIND, UNIT, VALUES, put
 from tests.calib_core.subjects.files import images, put_ours
 
@@ -295,3 +296,32 @@ def test_lines_over_time_are_written_by_a_click_and_enter(open_window, tmp_path,
     assert {one.path.name for one in job.board.outputs} == {
         "statistics.h5", "statistics_lines.csv", "statistics_changes.csv"}
     assert (window.width(), window.height()) == size
+
+
+def test_the_lines_of_a_marked_region_are_written(open_window, tmp_path, qtbot):
+    """Where its line is shown, of its modules alone; a ring is written row by row."""
+    for day in range(3):
+        for module in (0, 1):
+            put_ours(tmp_path / "sets", module, "Offset", images(seed=10 * day + module), day * 86400.0)
+    window, clicks = open_window(), Clicks(qtbot)
+    window.results.open([tmp_path / "sets"])
+    qtbot.waitUntil(lambda: window.session.shown.picture is not None)
+    show_timeline(window, qtbot, 3)
+    qtbot.waitUntil(lambda: window.history.timeline is not None and window.history.timeline.known == 6)
+    mask = np.zeros((1, 128, 512), bool)
+    rows, columns = np.ogrid[:128, :512]
+    mask[0] = abs(np.hypot(rows - 60, columns - 100) - 20) < 5
+    window.session.set_region(region_of("ring", mask, (1,)))
+    window.timeline.chosen.choose("region")
+    clicks.button(window.constants.lines_button)
+    qtbot.waitUntil(lambda: window.session.spec is not None and window.form.run_button.hasFocus())
+    assert window.session.spec.modules == (1,)
+    QTest.keyClick(window.form.run_button, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: bool(window.jobs.jobs) and window.jobs.jobs[0].board.state.ended)
+    assert window.jobs.jobs[0].board.state is State.DONE, window.jobs.jobs[0].board.error
+    found = read_statistics(tmp_path / "here" / "statistics" / "statistics.h5")
+    assert [one.about.module for one in found] == [1] * 3
+    for day, one in enumerate(found):
+        values = images(seed=10 * day + 1)[mask[0].T]
+        np.testing.assert_allclose(one.whole.median[GOOD, 0], np.median(values), rtol=1e-12)
+        assert one.cut.block_shape == (1, mask.sum())

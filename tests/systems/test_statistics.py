@@ -90,6 +90,34 @@ def test_numbers_are_those_of_numpy_on_the_files(out: Path):
         assert group["map_after"][0] == 60
 
 
+def test_a_region_is_the_only_group(sets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """Two rectangles of one module, in all of its memory cells; NumPy on the same pixels."""
+    region, words = "1:100-120,0-9;1:5-6,20-299", ["GENERIC", "STATS", "--constants", str(sets), "--modules", "1",
+                                                    "--calibrations", "Offset", "--quiet"]
+    assert main([*words, "--region", region, "--out-folder", str(tmp_path / "out")]) == 0
+    mask = np.zeros(SHAPE[:2], bool)
+    mask[0:10, 100:121] = mask[20:300, 5:7] = True
+    with h5py.File(tmp_path / "out" / "statistics.h5") as file:
+        group = file["Offset/1"]
+        assert (group.attrs["region"], list(group.attrs["spShape"])) == (region, [1, mask.sum()])
+        assert group["good/median"].shape == (15, 1, 1, 1, 1)
+        for place, version in ((0, 0), (5, 5), (14, 69)):
+            values, bad = offsets(1, version)[mask], hot(1)[mask] & (version != 5)
+            for some, use in (("all", np.ones(bad.shape, bool)), ("good", ~bad)):
+                for name in ("mean", "std", "median"):
+                    for of in (group[f"{some}/{name}"][place].item(), group[f"whole/{some}/{name}"][place].item()):
+                        assert of == pytest.approx(getattr(np, name)(values[use]), rel=1e-12)
+            assert group["nbad"][place].item() == (-1 if version == 5 else bad.sum())
+    [again] = {one.cut.pixels for one in read_statistics(tmp_path / "out" / "statistics.h5")}
+    assert again == region
+    for bad_region, said in (("1:5-4,0-9", "region 1:5-4,0-9 is none; it takes MODULE:ROW-ROW,COLUMN-COLUMN"),
+                             ("1:0-200,0-9", "module 1 has 128 x 512 pixels, and row 200, column 9 is outside"),
+                             ("0:0-5,0-9", "region has no pixel of module 1; ask for the modules")):
+        assert main([*words, "--region", bad_region, "--out-folder", str(tmp_path / "bad")]) in (1, 2)
+        assert said in capsys.readouterr().err
+        assert not (tmp_path / "bad" / "statistics.h5").exists()
+
+
 def test_conditions_and_gaps_are_kept_apart(out: Path):
     found = {(some[0].about.comparable.calibration, some[0].about.module, len(some)) for some in
              together(read_statistics(out / "statistics.h5")).values()}

@@ -107,7 +107,7 @@ class ConstantsPanel(QWidget):
         self.export_button.setToolTip("Copy the files of the selected versions, those of all modules")
         files.addWidget(self.export_button)
         self.lines_button.setToolTip("Write the numbers of all versions of this constant over time, with what has "
-                                     "changed: HDF5 and tables")
+                                     "changed: HDF5 and tables; those of the marked region where its line is shown")
         files.addWidget(self.lines_button)
         self.report_button.setToolTip("Open the report on the constants of the current row that the store keeps")
         buttons.addWidget(self.report_button)

@@ -13,6 +13,7 @@ from calib_core.characterisation.family import Family, families
 from calib_core.characterisation.method import Method
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.survey import without_runs
+from calib_core.pixel_rectangles import format_spans
 from calib_core.ranges import format_numbers
 from calib_core.store.local.store import LocalStore
 from calib_core.subjects.version_list import Listed
@@ -68,7 +69,7 @@ class Keeping(QObject):
         self._show(family, method, tuple(dict.fromkeys([*([kept] if kept else []), *files])),
                    self._session.out_folder.with_name(EXPORTED), parameters)
 
-    def lines(self, rows: Sequence[Listed], places: Sequence[str]) -> None:
+    def lines(self, rows: Sequence[Listed], places: Sequence[str], of_region: bool = False) -> None:
         """Show the job that writes the numbers of versions over time, of the place that has most of them.
 
         Parameters
@@ -77,25 +78,31 @@ class Keeping(QObject):
             Of one kind and detector, at least one.
         places : sequence of str
             Folders and stores that they are in.
+        of_region : bool
+            Whether they are those of the region that is marked, and of its modules alone.
         """
         family, method = _task("statistics")
+        region = self._session.shown.region if of_region else None
         inside = {place: sum(one.path.is_relative_to(place) for one in rows) for place in places}
         place = max(inside, key=lambda one: inside[one])
         if left := len(rows) - inside[place]:
             self._session.say("WARN", f"{left} of {len(rows)} versions are not in {place}, and are left out.")
         last = rows[-1]
         named = last.kind is None or last.detector != last.kind.title  # else nothing tells the detector
-        self._show(family, method, (place,), self._session.out_folder.with_name(STATISTICS),
-                   {"calibrations": last.version.calibration}, last.detector if named else "")
+        parameters = {"calibrations": last.version.calibration,
+                      **({} if region is None else {"region": format_spans(region.spans)})}
+        self._show(family, method, (place,), self._session.out_folder.with_name(STATISTICS), parameters,
+                   last.detector if named else "", () if region is None else region.modules)
 
     def _show(
         self, family: Family, method: Method, given: tuple[str, ...], out_folder: Path, parameters: dict[str, Any],
-        detector: str = "",
+        detector: str = "", modules: Sequence[int] = (),
     ) -> JobSpec:
         [one] = method.inputs(None)
         self._session.set_survey(without_runs(family, method))
         spec = JobSpec.checked(family=family.name, method=method.command, inputs={one.name: given},
-                               out_folder=out_folder, parameters=parameters, detector=detector)
+                               out_folder=out_folder, parameters=parameters, detector=detector,
+                               modules=tuple(modules))
         self.wanted.emit(spec)
         return spec
 
