@@ -28,5 +28,6 @@ def test_hdf5_gets_no_path_to_write_to() -> None:
 
 
 def test_a_path_would_be_found() -> None:
-    calls = writing(ast.parse("h5py.File(path)\nh5py.File(path, 'r')\nh5py.File(path, 'x')\nh5py.File(path, mode='a')"))
+    lines = ("h5py.File(path)", "h5py.File(path, 'r')", "h5py.File(path, 'x')", "h5py.File(path, mode='a')")
+    calls = writing(ast.parse("\n".join(lines)))
     assert [call.lineno for call in calls] == [3, 4]
