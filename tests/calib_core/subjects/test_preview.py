@@ -148,7 +148,7 @@ def test_a_step_that_is_switched_off_is_left_out_at_once_and_its_maps_are_empty(
         np.testing.assert_array_equal(again.maps[Pick(name)], on.maps[Pick(name)], err_msg=name)
     off = picture(subject, act=lambda: subject.show_chain(chain))
     done = [link.step.word for link in subject.links if link.done]
-    assert done == ["stage_of_signal", "offset", "xray_gain", "mask"]
+    assert done == ["stage_of_signal", "full", "offset", "xray_gain", "mask"]
 
 
 def test_another_unit_is_another_subject(subject: PreviewSubject) -> None:
@@ -171,12 +171,12 @@ def test_a_pixel_is_told_step_by_step(subject: PreviewSubject) -> None:
     stage = found.maps[Pick("stage")][1]
     row, col = map(int, np.argwhere((stage == 1) & np.isfinite(found.maps[Pick("corrected")][1]))[0])
     passed = subject.passages(subject.picture, 3, row, col)
-    assert [one.word for one in passed] == ["stage_of_signal", "offset", "rel_gain", "xray_gain", "mask"]
+    assert [one.word for one in passed] == ["stage_of_signal", "full", "offset", "rel_gain", "xray_gain", "mask"]
     assert passed[0].before == found.maps[Pick("raw")][1, row, col]
     assert all(one.after == other.before for one, other in pairwise(passed))
     assert passed[-1].after == found.maps[Pick("corrected")][1, row, col]
-    assert [one.unit for one in passed] == ["ADU", "ADU", "ADU", "keV", "keV"]
-    assert [one.unit_before for one in passed] == ["ADU", "ADU", "ADU", "ADU", "keV"]
+    assert [one.unit for one in passed] == ["ADU", "ADU", "ADU", "ADU", "keV", "keV"]
+    assert [one.unit_before for one in passed] == ["ADU", "ADU", "ADU", "ADU", "ADU", "keV"]
     assert {one.stage for one in passed} == {"MG"}
     assert set(subject.seconds(subject.picture)) == {one.word for one in passed}
     assert subject.passages(subject.picture, 7, row, col) == ()
