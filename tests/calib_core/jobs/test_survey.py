@@ -98,7 +98,7 @@ def test_a_gain_stage_without_a_run_is_told(runs: dict[str, Path]) -> None:
 
 @pytest.mark.parametrize(("names", "changes", "error", "words"), [
     (("high", "med", "low", "high"), {"method": "DARK"}, BadInput, "4 runs were given; AGIPD DARK takes 3."),
-    (("high", "med", "low", "high"), {}, BadInput, "charges no columns"),
+    (("high", "med", "low", "high"), {}, BadInput, "r0001 is given twice"),
     (("high", "high"), {}, BadInput, "r0001"),
     (("high",), {"family": "DSSC"}, BadInput, "has no DSSC detector; it has SPB_DET_AGIPD1M-1."),
     (("high",), {"detector": "SPB_X"}, BadInput, "has no SPB_X detector; it has SPB_DET_AGIPD1M-1."),
