@@ -17,6 +17,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
+from calib_core.numerics._squares import in_order, pair_products, sum_squares
 from calib_core.numerics._vectors import (
     I8,
     I16,
@@ -27,7 +28,6 @@ from calib_core.numerics._vectors import (
     Vectors,
     bytes_of,
     each_patch,
-    pair_products,
     pointer,
     tree,
 )
@@ -60,7 +60,7 @@ class _Patch:
             self._leave_out(width, places, differ)
         kept, product = [b.load(place) for place in places], self.p["product"] if v.lanes > 1 else ""
         self._add_to("near", I16, v.sum(kept))
-        self._add_to("near_squares", I32, v.in_order(v.sum_squares(kept, product), product))
+        self._add_to("near_squares", I32, in_order(v, sum_squares(v, kept, product), product))
 
     def _ask_ahead(self) -> None:
         """Prefetch what comes soon in each row, once a line."""

@@ -21,8 +21,6 @@ Value = Any
 
 #: Lanes of 16 bits of a patch of frames. Twice as many, where the processor has them, gain nothing: memory is slower.
 PATCH_LANES = 16
-#: Lanes of 16 bits within which shuffling is cheap, whatever the length of a vector.
-_QUARTER = 8
 
 
 def has(context: Any, feature: str) -> bool:
@@ -36,22 +34,6 @@ def has(context: Any, feature: str) -> bool:
         As LLVM calls it.
     """
     return f"+{feature}" in context.codegen().magic_tuple()[2].split(",")
-
-
-def pair_products(context: Any) -> str:
-    """Name the instruction that multiplies `PATCH_LANES` of 16 bits and adds the products in pairs.
-
-    Parameters
-    ----------
-    context
-        As numba hands it to an intrinsic.
-
-    Returns
-    -------
-    str
-        Empty where the processor has none.
-    """
-    return "llvm.x86.avx2.pmadd.wd" if has(context, "avx2") else ""
 
 
 def bytes_of(scalar: Any) -> int:
@@ -195,51 +177,16 @@ class Vectors:
         """
         return tree(self.builder.add, values)
 
-    def sum_squares(self, rows: list[Value], product: str) -> Value:
-        """Add the squares of rows, pixel by pixel, in an order that :meth:`in_order` puts right.
+    def shuffled(self, left: Value, right: Value, order: list[int]) -> Value:
+        """Lanes of two vectors, one after the other.
 
         Parameters
         ----------
-        rows : list of vectors
-            An even number, of 16 bits below 2¹⁴ in each lane.
-        product : str
-            As of :func:`pair_products`; without it each square is taken by itself.
-
-        Returns
-        -------
-        vector
-            Of 32 bits in each lane.
+        left, right : vectors
+            Of one type.
+        order : list of int
+            Of the lanes of both, those that the result has.
         """
-        if not product:
-            wide = [self.widen(x, I32) for x in rows]
-            return self.sum([self.builder.mul(x, x) for x in wide])
-        kind = ir.FunctionType(ir.VectorType(I32, self.lanes // 2), [self.type_of(I16)] * 2)
-        square = cgutils.get_or_insert_function(self.builder.module, kind, product)
-        # a quarter holds the first, or the last, half of its pixels of two rows in turn
-        first = [k // _QUARTER * _QUARTER + k % _QUARTER // 2 + k % 2 * self.lanes for k in range(self.lanes)]
-        sums = []
-        for order in (first, [k + _QUARTER // 2 for k in first]):
-            pairs = [self._shuffled(one, two, order) for one, two in zip(rows[::2], rows[1::2], strict=True)]
-            sums.append(self.sum([self.builder.call(square, [x, x]) for x in pairs]))
-        return self._shuffled(sums[0], sums[1], list(range(self.lanes)))
-
-    def in_order(self, sums: Value, product: str) -> Value:
-        """Put sums of squares in the order of the pixels.
-
-        Parameters
-        ----------
-        sums : vector
-            From :meth:`sum_squares`, or a sum of several.
-        product : str
-            As there.
-        """
-        if not product:
-            return sums
-        half = _QUARTER // 2
-        order = [k // _QUARTER * half + k % half + k // half % 2 * (self.lanes // 2) for k in range(self.lanes)]
-        return self._shuffled(sums, sums, order)
-
-    def _shuffled(self, left: Value, right: Value, order: list[int]) -> Value:
         return self.builder.shuffle_vector(left, right, ir.Constant(ir.VectorType(I32, len(order)), order))
 
     def any(self, values: list[Value], bits: Value) -> Value:

@@ -18,7 +18,7 @@ from calib_core.detectors import names
 HEAVY = ("numba", "llvmlite", "h5py", "extra_data", "scipy", "pandas", "PyQt6", "sklearn", "iminuit")
 #: Where each library may be imported; the modules of inner loops are loaded by kernels that are called.
 DOORS = {"numba": {"kept_kernel.py", "_vectors.py", "_bisect.py", "_operations.py", "_past_caches.py", "_rows.py",
-                   "_sweep.py", "_system.py", "_window.py"},
+                   "_squares.py", "_sweep.py", "_system.py", "_window.py"},
          "h5py": {"libraries.py", "taster.py"}, "extra_data": {"libraries.py"}, "scipy": set(), "pandas": set(),
          "sklearn": {"opinions.py"}, "iminuit": {"opinions.py"}}
 
