@@ -31,7 +31,6 @@ indices: installed
 	    tests/calib_core/simulate/scenes tests/calib_core/correction/test_fused.py \
 	    tests/calib_core/characterisation/test_correct_summary.py tests/app/widgets/test_colour.py tests/app/widgets/test_levels.py tests/app/widgets/test_placement.py \
 	    --deselect tests/calib_core/numerics/test_kept_code.py --deselect tests/calib_core/numerics/test_processors.py \
-	    --deselect tests/calib_core/numerics/test_kernel_rules.py \
 	    --deselect tests/calib_core/numerics/test_scan_errors.py -k "not generic_processor" -m "not many"
 
 bench: venv
