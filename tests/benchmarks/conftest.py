@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from statistics import median
 from subprocess import Popen
-from time import thread_time
+from time import perf_counter, sleep, thread_time
 
 import numpy as np
 import pytest
@@ -15,16 +17,20 @@ from numba import njit
 
 Call = Callable[[], object]
 
-#: Goals that are not met yet; `make bench` fails where one of all others is missed.
-OPEN = frozenset({
-    "dark_mean_48", "dark_mean_200", "dark_stream_16", "dark_e2e_plain_vs_notebook",
-    "common_mode_epix100_column", "residuals_add", "residuals_add_numpy",
-    "whole_process_plain", "cold_kernels_of_a_dark",
-    "help_beside_other_words", "correct_agipd1m_vs_numpy", "correct_jungfrau_vs_numpy",
-    "correct_jungfrau_vs_jungfrau_utils_recorded", "whole_correction_64_cells", "correction_of_more_frames",
-    "timeline_of_a_module", "statistics_at_injection", "inspector_click_to_drawn_during_job"})
+#: Goals that are not met yet, and the part of each that is reached: `make bench` fails where that is lost, as where
+#: one of all others is missed.
+OPEN = {
+    "dark_mean_48": 0.85, "dark_mean_200": 0.85, "dark_stream_16": 0.85, "dark_e2e_plain_vs_notebook": 0.6,
+    "common_mode_epix100_column": 0.7, "residuals_add": 0.6, "residuals_add_numpy": 0.5,
+    "cold_kernels_of_a_dark": 0.33, "help_beside_other_words": 0.4,
+    "correct_agipd1m_vs_numpy": 0.85, "correct_jungfrau_vs_numpy": 0.85,
+    "correct_jungfrau_vs_jungfrau_utils_recorded": 0.53, "whole_correction_64_cells": 0.25,
+    "correction_of_more_frames": 0.45, "timeline_of_a_module": 0.2, "statistics_at_injection": 0.75,
+    "inspector_click_to_drawn_during_job": 0.9}
 #: A machine that others use too measures no better than this.
 ALLOWED = 0.05
+#: Processors that others may use where wall times are judged.
+QUIET = 0.2
 missed = pytest.StashKey[list[str]]()
 
 
@@ -58,14 +64,16 @@ def busy_processes(number: int) -> Iterator[None]:
 class Bars:
     """Tells what was measured, one line each, and keeps what is missed."""
 
-    def __init__(self, config: pytest.Config, capsys: pytest.CaptureFixture[str]) -> None:
-        self._missed, self._capsys = config.stash[missed], capsys
+    def __init__(self, config: pytest.Config, capsys: pytest.CaptureFixture[str], others: float) -> None:
+        self._missed, self._capsys, self._others = config.stash[missed], capsys, others
 
-    def ratio(self, name: str, ratios: Sequence[float], goal: float, told: str = "") -> None:
-        """Ratios of rounds, of which the median is to reach the goal."""
+    def ratio(
+        self, name: str, ratios: Sequence[float], goal: float, told: str = "", *, wall: bool = False
+    ) -> None:
+        """Ratios of rounds, of which the median is to reach the goal; of wall times where it is said."""
         found = median(ratios)
-        verdict = self._verdict(name, found >= goal, found >= (1 - ALLOWED) * goal)
         spread = f"({min(ratios):.2f} to {max(ratios):.2f})"
+        verdict = self._verdict(name, found / goal, wall)
         self.line(f"{name} ratio={found:.2f} {spread} {told}goal={goal:.2g} {verdict}")
 
     def times(self, name: str, found: Mapping[str, float], goals: Mapping[str, float], told: str = "") -> None:
@@ -73,17 +81,32 @@ class Bars:
         most = max(found[key] / goal for key, goal in goals.items())
         numbers = " ".join(f"{key}={value:.1f}" for key, value in found.items())
         wanted = " ".join(f"{key}={value:g}" for key, value in goals.items())
-        self.line(f"{name} {numbers} ms {told}goal={wanted} {self._verdict(name, most <= 1, most <= 1 + ALLOWED)}")
+        self.line(f"{name} {numbers} ms {told}goal={wanted} {self._verdict(name, 1 / most, wall=True)}")
 
     def line(self, text: str) -> None:
         """Print a line although pytest keeps what is printed."""
         with self._capsys.disabled():
             print(f"\nbar {text}", end="")
 
-    def _verdict(self, name: str, met: bool, nearly: bool) -> str:
-        if not nearly and name not in OPEN:
+    def _verdict(self, name: str, reached: float, wall: bool) -> str:
+        """Word on the part of a goal that is reached; wall times say nothing where others use the machine."""
+        if wall and self._others > QUIET:
+            return f"not judged: others use {self._others:.1f} processors"
+        if reached < (1 - ALLOWED) * OPEN.get(name, 1):
             self._missed.append(name)
-        return "PASS" if met else "FAIL, not met yet" if name in OPEN else "FAIL"
+            return "FAIL"
+        return "PASS" if reached >= 1 else "FAIL, not met yet" if name in OPEN else "FAIL, nearly"
+
+
+def used_by_others(seconds: float = 0.5) -> float:
+    """Processors that all programs use while this one sleeps."""
+    def busy() -> float:
+        user, nice, system, _, _, *rest = map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:8])
+        return (user + nice + system + sum(rest)) / os.sysconf("SC_CLK_TCK")
+
+    begin, before = perf_counter(), busy()
+    sleep(seconds)
+    return (busy() - before) / (perf_counter() - begin)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -94,7 +117,7 @@ def disks() -> None:
 @pytest.fixture
 def bars(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Bars:
     """Where measurements are told."""
-    return Bars(request.config, capsys)
+    return Bars(request.config, capsys, used_by_others())
 
 
 @njit(nogil=True, cache=True)

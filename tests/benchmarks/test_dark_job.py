@@ -106,7 +106,7 @@ def test_characterising_against_the_notebooks_way(plan: Plan, simulated: Simulat
     middle = np.mean if plan.method.estimator == "plain" else np.median
     goal = {"plain": 5.0, "robust": 15.0}[plan.method.estimator]
     bar(f"dark_e2e_{plan.method.estimator}_vs_notebook", lambda: characterise(plan),
-        lambda: notebook(simulated, middle), goal, 2)
+        lambda: notebook(simulated, middle), goal, 5)
 
 
 def test_writing_against_characterising(simulated: Simulated, tmp_path: Path, bars: Any) -> None:
