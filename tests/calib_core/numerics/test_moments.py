@@ -121,7 +121,8 @@ def test_all_frames_at_once_have_the_bits_of_sums_that_are_finished(frames, top,
         data.high[:, ::3], data.high[:, ::13] = 65535, data.low[:, ::13]
         data.block[frames // 2:, :, ::4] = np.array([0, 65535, 16383, 16384])[np.arange(frames - frames // 2) % 4,
                                                                               np.newaxis, np.newaxis]
-        assert_equal(accumulate(data, gated, False), reference(data, gated, False))
+        for checked in (False, True):
+            assert_equal(accumulate(data, gated, checked), reference(data, gated, checked))
         sums, _ = sums_of(data, gated, False)
         gate = gate_of(data, gated)
         for ddof in (0, 1):
@@ -304,23 +305,25 @@ def test_windows_do_not_matter(first, gate):
 
 
 @pytest.mark.parametrize(("frames", "pixels"), [
-    *((n, 77) for n in (0, 1, 2, 3, 7, 8, 9, 17, 63, 64, 65, 127, 129, 257)), (30, 16384), (12, 16384 + 77),
+    *((n, 77) for n in (*range(18), 31, 32, 33, 63, 64, 65, 127, 128, 129, 257)), (30, 16384), (12, 16384 + 77),
     (12, 40000)])
-def test_sums_begin_with_the_samples_that_their_gate_comes_from(frames, pixels):
-    rng = np.random.default_rng(frames + pixels)
+@pytest.mark.parametrize("top", [16383, 65535])
+def test_sums_begin_with_the_samples_that_their_gate_comes_from(frames, pixels, top):
+    """Codes of converters of 14 and 16 bits, at both of their ends too."""
+    rng, lowest, highest = np.random.default_rng(frames + pixels), int(top < 65535), top - int(top < 65535)
     spread = rng.choice([4, 60, 700], pixels)
-    samples = rng.normal(5000, spread, (frames + 20, pixels)).clip(0, 16383).astype(np.uint16)
+    samples = rng.normal(5000, spread, (frames + 20, pixels)).clip(0, top).astype(np.uint16)
     samples[rng.random(samples.shape) < 0.02] = 0
-    samples[:, 5] = 0
+    samples[:, 5], samples[:, 6] = 0, top
     sums = moments.Sums(np.zeros((3, pixels), np.uint16), np.zeros((3, pixels), np.uint16), anything)
-    sums.begin(1, samples[:frames], (1, 16382), 5.0, 3.0)
+    sums.begin(1, samples[:frames], (lowest, highest), 5.0, 3.0)
     sums.add(samples[frames:, None], 0, np.full(20, 1))
-    counting = np.where((samples >= 1) & (samples <= 16382), samples, np.nan)
+    counting = np.where((samples >= lowest) & (samples <= highest), samples, np.nan)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of NaN alone, where there is no sample
         middle = np.nanmedian(counting[:frames], axis=0)
         half = np.maximum(5 * 1.4826 * np.nanmedian(np.abs(counting[:frames] - middle), axis=0), 3)
-    low, high = np.maximum(np.ceil(middle - half), 1), np.minimum(np.floor(middle + half), 16382)
+    low, high = np.maximum(np.ceil(middle - half), lowest), np.minimum(np.floor(middle + half), highest)
     kept = (samples >= low) & (samples <= high)
     np.testing.assert_array_equal(sums.low[1], np.where(np.isnan(low), 1, low))
     np.testing.assert_array_equal(sums.high[1], np.where(np.isnan(high), 0, high))

@@ -27,10 +27,12 @@ for frames, top in ((1, 300), (9, 16384), (64, 200), (129, 16384)):
 if "medians" in sys.argv:
     print(json.dumps({"medians": medians.hexdigest()}))
     sys.exit()
-for frames, top in ((1, 300), (9, 16384), (17, 65536), (129, 16384), (900, 120)):
-    shape = (3, 16384 + 77)
+whole = [(1, 300, 16384 + 77), (9, 16384, 16384 + 77), (129, 65536, 16384 + 77), (900, 120, 16384 + 77)]
+around = [(3 * n, 16384, 77) for n in (*range(1, 18), 31, 32, 33, 63, 64, 65, 127, 128, 129)]
+for frames, top, pixels in whole + around:
+    shape = (3, pixels)
     block = rng.integers(0, top, (frames, 1, shape[1]), np.uint16)
-    slot, gain = rng.integers(0, 3, frames), rng.choice(np.array([1, 1, 1, 3], np.uint8), (frames, shape[1]))
+    slot, gain = np.arange(frames) % 3, rng.choice(np.array([1, 1, 1, 3], np.uint8), (frames, shape[1]))
     low = np.maximum(rng.integers(-9, top, shape), 0)
     wide, narrow = rng.integers(0, top, shape, np.uint16), np.minimum(low + rng.integers(0, 1024, shape), 65535)
     for high, bits in product((wide, narrow.astype(np.uint16)), ((), (gain, 1))):
