@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import h5py
 import pytest
 
 from calib_core import __version__
@@ -369,3 +370,36 @@ sys.exit(main())
     assert "Traceback" not in told
     ended = after > 1 and process.returncode == 0 and "done after" in printed  # a quick machine was done by then
     assert process.returncode == 130 or ended
+
+
+@pytest.mark.parametrize("chunk", [1, 3])
+def test_an_interrupt_while_chunks_are_written_leaves_whole_constants_alone(
+    runs: dict[str, Path], tmp_path: Path, chunk: int
+) -> None:
+    code = f"""
+import signal, sys
+from calib_core.cli.main import main
+from calib_core.store import chunks
+
+before, left = chunks._checked, list(range({chunk}))
+
+def checked(values):
+    if left and not left.pop():
+        signal.raise_signal(signal.SIGINT)
+    return before(values)
+
+chunks._checked = checked
+status = main(sys.argv[1:])
+sys.exit(status if not left else "so many chunks were not written")
+"""
+    words = [word for role, path in runs.items() for word in (f"--run-{role}", str(path))]
+    done = subprocess.run([sys.executable, "-c", code, "AGIPD", "DARK", *words, "--out-folder", str(tmp_path),
+                           "--threads", "1"], capture_output=True, text=True, timeout=200, check=False)
+    assert "Traceback" not in done.stderr
+    left = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not [path for path in left if "tmp" in path.name]
+    whole = [path for path in left if path.suffix == ".h5"]
+    assert done.returncode == 130 or (done.returncode, len(whole)) == (0, 4)  # it was done by then
+    for path in whole:
+        with h5py.File(path) as file:
+            file.visititems(lambda name, one: one[()] if isinstance(one, h5py.Dataset) else None)
