@@ -13,6 +13,7 @@ from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation.checks import Check
 from calib_core.characterisation.combine_cell import PLACES, VALUES, Cell, Limiting
 from calib_core.characterisation.combine_checks import StandIns, Thresholds
+from calib_core.characterisation.combine_notes import without_errors
 from calib_core.characterisation.combine_plots import explanation_of
 from calib_core.characterisation.combine_reasons import Rule, reasons_of, rules_of, texts
 from calib_core.characterisation.explains import OfPixel
@@ -49,8 +50,6 @@ from calib_core.errors import BadInput
 from calib_core.explanation import Explanation, Reason, RuleText
 from calib_core.numerics.combined_gain import Origin
 from calib_core.params import Limits, knob
-from calib_core.ranges import format_numbers
-from calib_core.store.constants import StoredConstant
 
 #: Bytes of a pixel and memory cell: what is read in double precision, flags, and what is made.
 _BYTES = 160 + 48 + 4 * (3 + 3 + 2 + 2 + 3 + len(GAIN_FIELDS))
@@ -89,6 +88,8 @@ class Combine(Method):
                               "which no pixel has one")
     ff_range: Limits = knob((0.8, 1.2), help="Limits of gains, in units of the median of their memory cell")
     hm_range: Limits = knob((20.0, 80.0), help="Limits of the ratio of high to medium gain")
+    hm_error: float = knob(20.0, ge=0.1, le=1000, unit="%", help="Largest error of a pixel's own ratio of high to "
+                           "medium gain")
     ml_range: Limits = knob((2.0, 10.0), help="Limits of the ratio of medium to low gain")
     thresholds_from: Literal["PC", "dark"] = knob("PC", help="PC: thresholds between gain stages are those of scans, "
                                                   "and those of darks where scans have none. dark: those of darks")
@@ -150,7 +151,7 @@ class Combine(Method):
         if not off["use_ff"]:
             self._check_unit(files)
         return self.with_changes({switch: False for switch, absent in off.items() if absent}), (
-            *notes, *_without_errors(files))
+            *notes, *without_errors(files))
 
     def _check_unit(self, files: Files) -> None:
         for (_, kind), one in files.items():
@@ -307,8 +308,8 @@ class Combine(Method):
 
     @property
     def _limiting(self) -> Limiting:
-        return Limiting(self.ff_range, self.hm_range, self.ml_range, self.fallback_hm, self.fallback_ml, self.unit,
-                        self.thresholds_from == "PC")
+        return Limiting(self.ff_range, self.hm_range, self.hm_error / 100, self.ml_range, self.fallback_hm,
+                        self.fallback_ml, self.unit, self.thresholds_from == "PC")
 
     def cell_of(self, context: Context, unit: Unit, given: Mapping[str, Array], stand_in: bool) -> Cell:
         """A memory cell with what was read of it.
@@ -324,24 +325,6 @@ class Combine(Method):
         wanted = tuple(kind.name for one in self.inputs(context.kind) for kind in one.kinds)
         return Cell(_without_other_thresholds(context, unit, given), wanted, stand_in, context.detector.shape,
                     self._limiting)
-
-
-def _without_errors(files: Files) -> Iterator[str]:
-    """Sentence on modules whose gains have no error, since no fits are there or these are of other slopes."""
-    slopes = {module: one for (module, kind), one in files.items() if kind == SLOPES_FF.name}
-    fits = {module: files.get((module, FITS_FF.name)) for module in slopes}
-    others = {module for module, one in fits.items() if one is not None and _medians(one) != _medians(slopes[module])}
-    for modules, why in ((set(slopes) - {module for module, one in fits.items() if one is not None},
-                          f"there are no {FITS_FF.title} beside the slopes"),
-                         (others, f"{FITS_FF.title} are not those that the slopes come from")):
-        if modules:
-            yield (f"Gains of {len(modules)} of {len(slopes)} modules ({format_numbers(modules)}) have no error: "
-                   f"{why} ({slopes[min(modules)].path}).")
-
-
-def _medians(one: StoredConstant) -> str:
-    """What tells fits from others: the medians of their gains, in words since some may be none."""
-    return str(one.attributes.get("beside", {}).get("module_median"))
 
 
 def _without_other_thresholds(context: Context, unit: Unit, given: Mapping[str, Array]) -> Mapping[str, Array]:

@@ -71,6 +71,8 @@ class Limiting:
     ----------
     ff_range, hm_range, ml_range : (float, float)
         Of gains in units of their median, and of both ratios.
+    hm_error : float
+        Largest relative error of a pixel's own ratio of high to medium gain.
     fallback_hm, fallback_ml : float
     unit : str
         Of gains: ``relative``, ``ADU/keV`` or ``keV/ADU``.
@@ -80,6 +82,7 @@ class Limiting:
 
     ff_range: Limits
     hm_range: Limits
+    hm_error: float
     ml_range: Limits
     fallback_hm: float
     fallback_ml: float
@@ -134,8 +137,9 @@ class Cell:
         """Ratio of the slopes of high and medium gain."""
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = self._line("slope HG") / self._line("slope MG")
+            unsure = self._entry(FITS_PC.name, "ratio error") / ratio > self.limits.hm_error
         measured = np.where(self._line("slope HG") > 0, ratio, np.nan)
-        return own_or_usual(measured, *self.limits.hm_range, self.limits.fallback_hm)
+        return own_or_usual(measured, *self.limits.hm_range, self.limits.fallback_hm, unsure)
 
     @cached_property
     def medium_low(self) -> Chosen:

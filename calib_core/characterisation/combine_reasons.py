@@ -65,8 +65,8 @@ def rules_of(limits: Limiting, with_pc: bool, with_ff: bool, with_cs: bool) -> t
     out, error, lacking = BadPixels.CI_GAIN_OF_OF_THRESHOLD, BadPixels.CI_EVAL_ERROR, BadPixels.INTERPOLATED
     low, high = limits.ff_range
     of_pc = (Rule("ratio HG/MG", error, every, f"Both slopes of the pulse capacitor must be there; else {stand_in}."),
-             Rule("ratio HG/MG", out, every, f"The ratio of both slopes must be within its limits; else {stand_in}.",
-                  limits.hm_range))
+             Rule("ratio HG/MG", out, every, f"The ratio of both slopes must be within its limits, and its "
+                  f"error at most {limits.hm_error:.3g} of it; else {stand_in}.", limits.hm_range))
     of_ff = tuple(Rule("gain", flag, every, f"The gain of the flat field must be {what}; else {stand_in}.") for
                   flag, what in ((BadPixels.FF_GAIN_EVAL_ERROR, "there"),
                                  (BadPixels.FF_NO_ENTRIES, "there for any pixel of the memory cell"),

@@ -11,7 +11,7 @@ import numpy as np
 from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation.checks import Check
 from calib_core.characterisation.inputs import RunFacts
-from calib_core.characterisation.scan_checks import Lined, StraightLines
+from calib_core.characterisation.scan_checks import Lined, WeakHooks
 from calib_core.characterisation.scan_expected import Expected, expected
 from calib_core.characterisation.scan_method import FLAGS, Known, ScanMethod
 from calib_core.characterisation.scan_opinions import OTHERS, compared
@@ -173,7 +173,7 @@ class PulseCapacitor(ScanMethod):
 
     def checks(self, kind: DetectorType | None) -> tuple[Check, ...]:
         """What is asked of each module: frames without data, pixels without lines, hooks, and slopes by run."""
-        return (*super().checks(kind), Lined(), StraightLines(), Periodic(self.source))
+        return (*super().checks(kind), Lined(), WeakHooks(), Periodic(self.source))
 
     def rules(self, kind: DetectorType) -> tuple[RuleText, ...]:
         """The rules by which pixels are flagged."""

@@ -11,26 +11,26 @@ from calib_core.characterisation.checks import Check
 from calib_core.characterisation.finished import Finished
 from calib_core.characterisation.scan_rules import why_no_lines
 from calib_core.characterisation.unit import Context
-from calib_core.numerics.scan_fits import STRAIGHT
+from calib_core.numerics.scan_fits import WEAK
 from calib_core.numerics.scan_regions import OK
 from calib_core.remarks import CheckText, Remark
 
-#: Share of the pixels and memory cells that may have a straight line for want of a hook, and that may lack a line.
-_STRAIGHT, _UNLINED = 0.01, 0.01
+#: Share of the pixels and memory cells whose hook may be hidden by noise, and that may lack a line.
+_WEAK, _UNLINED = 0.01, 0.01
 #: Reasons that are told, and statuses of regions and fits are below that.
 _REASONS, _STATUSES = 2, 10
 
 
-class StraightLines(Check):
-    """Hooks of medium gain are seen, so that its slopes are free of them."""
+class WeakHooks(Check):
+    """Hooks of medium gain are seen, so that its slopes are known well beside them."""
 
     @property
     def text(self) -> CheckText:
         """The check in words."""
         return CheckText(
-            "straight", "share of the fitted pixels and memory cells whose medium gain is a straight line, since its "
-            "hook is below three of its errors", f"> {_STRAIGHT:.0%}", "none where hooks are 20 times their errors",
-            "such slopes are low, by more than their errors tell: the scan is too short behind the switch")
+            "weak hooks", "share of the fitted pixels and memory cells whose hook of medium gain is below "
+            "three of its errors", f"> {_WEAK:.0%}", "none where hooks are 20 times their errors",
+            "errors of such slopes are larger than others: the scan is too short behind the switch, or has no hook")
 
     def remarks(self, context: Context, module: int, finished: Finished) -> Iterator[Remark]:
         """A sentence on the share.
@@ -40,17 +40,17 @@ class StraightLines(Check):
         Remark
             In per cent.
         """
-        fitted = straight = 0
+        fitted = weak = 0
         for regions, medium in _statuses(context, finished, "regions", "fit MG"):
             good = regions == OK
             fitted += int(np.count_nonzero(good))
-            straight += int(np.count_nonzero(good & (medium == STRAIGHT)))
-        if straight > _STRAIGHT * fitted:
+            weak += int(np.count_nonzero(good & (medium == WEAK)))
+        if weak > _WEAK * fitted:
             yield Remark(
-                self.text.kind, module, "", 100 * straight / fitted, 100 * _STRAIGHT, "%",
-                f"Module {module}: medium gain of {straight / fitted:.1%} of the fitted pixels and memory cells is a "
-                "straight line, as its hook cannot be told from noise; such slopes are low by more than their "
-                "errors. A longer scan would tell.")
+                self.text.kind, module, "", 100 * weak / fitted, 100 * _WEAK, "%",
+                f"Module {module}: the hook of {weak / fitted:.1%} of the fitted pixels and memory cells cannot be "
+                "told from noise; it is fitted all the same, and the errors of their medium gain are larger for it. "
+                "A longer scan would tell; where there are no hooks, fit none (--no-fit-hook).")
 
 
 class Lined(Check):

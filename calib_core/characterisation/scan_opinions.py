@@ -10,7 +10,7 @@ import numpy as np
 
 from calib_core.characterisation.scan_plots import Fitted
 from calib_core.explanation import Explanation, Number, Plot, Points, Span
-from calib_core.numerics.scan_fits import DECAY_AT_END, HOOK, LINE, STRAIGHT
+from calib_core.numerics.scan_fits import DECAY_AT_END, HOOK, LINE, WEAK
 from calib_core.numerics.scan_regions import HIGH, MEDIUM, OK, TRANSITION
 
 #: Programs that are asked.
@@ -60,11 +60,11 @@ def _fits(found: Fitted, spans: tuple[Span, ...], lengths: tuple[float, float]) 
     if int(found.high.status[0]) == LINE:
         made |= {f"{name} HG": value for name, value in opinions.line(*high).items()}
     status = int(found.medium.status[0])
-    if status in (HOOK, DECAY_AT_END):
+    if status in (HOOK, WEAK, DECAY_AT_END):
         fit = opinions.hook_line(*medium, lengths)
         made |= {"slope MG": fit["slope"], "intercept MG": fit["intercept"], "hook": fit["hook"],
                  "hook length": fit["length"]}
-    elif status in (LINE, STRAIGHT):
+    elif status == LINE:
         made |= {f"{name} MG": value for name, value in opinions.line(*medium).items()}
     if {"slope HG", "slope MG"} <= made.keys():
         made["ratio"] = made["slope HG"] / made["slope MG"]

@@ -10,7 +10,7 @@ import numpy as np
 from calib_core.axes import Array
 from calib_core.characterisation.scan_rules import why_no_lines
 from calib_core.explanation import Explanation, Level, Line, Number, Plot, Points, Span
-from calib_core.numerics.scan_fits import STRAIGHT, MediumFits, RegionLines
+from calib_core.numerics.scan_fits import WEAK, MediumFits, RegionLines
 from calib_core.numerics.scan_regions import HIGH, MEDIUM, NONE, OK, TRANSITION, ScanRegions
 
 _REGIONS = {HIGH: "high gain", TRANSITION: "transition", MEDIUM: "medium gain", NONE: "left out"}
@@ -77,9 +77,9 @@ def explanation_of(
     regions, high, medium = (int(one.status[0]) for one in (found.regions, found.high, found.medium))
     missing = why_no_lines(regions, high, medium)
     why = (f"There are {'no fits' if regions != OK else 'no fits of both stages'}: {missing}.",) if missing else ()
-    if medium == STRAIGHT:
-        why = (*why, "Medium gain is a straight line, since its hook is below three of its errors; where it has one "
-               "all the same, the slope is low by more than its error.")
+    if medium == WEAK:
+        why = (*why, "The hook is below three of its errors: the line of medium gain is fitted beside it all the "
+               "same, with the error that it has while the hook is not known.")
     return Explanation((_scan(found, spans), _hook(found), _residuals(found), _gain(found), _clusters(found)),
                        _numbers(found, limits), (*why, *notes))
 

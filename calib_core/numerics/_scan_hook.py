@@ -11,7 +11,7 @@ import numpy as np
 from calib_core.numerics.kernels import njit
 
 #: What a fit has become; sentences are in :class:`calib_core.numerics.scan_fits.MediumFits`.
-LINE, HOOK, STRAIGHT, DECAY_AT_END, FEW_POINTS, FAILED = range(6)
+LINE, HOOK, WEAK, DECAY_AT_END, FEW_POINTS, FAILED = range(6)
 #: Columns of a fit, in the order of :class:`calib_core.numerics.scan_fits.MediumFits`.
 COLUMNS = 12
 (SLOPE, INTERCEPT, SLOPE_ERROR, INTERCEPT_ERROR, COVARIANCE, AMPLITUDE, AMPLITUDE_ERROR, DECAY, DECAY_ERROR, START,
@@ -44,7 +44,7 @@ def medium(  # type: ignore[no-untyped-def]
             continue
         out[p, START] = start
         status[p] = _hook(here, sums, about, tried, table, scratch, out[p]) if hook else LINE
-        if status[p] == LINE or status[p] == STRAIGHT:
+        if status[p] == LINE:
             _line(here, sums, about, out[p])
         elif status[p] == FAILED:
             out[p] = np.nan
@@ -89,7 +89,7 @@ def _dense(x, analog, label, region, first, last, start, work):  # type: ignore[
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _line(work, sums, about, out):  # type: ignore[no-untyped-def]
-    """A straight line instead."""
+    """A straight line."""
     n, s1, s2, y0, y1, _ = sums
     mean, spread = s1 / n, s2 - s1 * (s1 / n)
     slope = (y1 - mean * y0) / spread
@@ -125,7 +125,7 @@ def _residuals(work, slope, level, amplitude, factor):  # type: ignore[no-untype
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _hook(work, sums, about, tried, table, scratch, out):  # type: ignore[no-untyped-def]
-    """Fit line and exponential; :data:`STRAIGHT` leaves the line to be fitted."""
+    """Fit line and exponential."""
     decay = _first_decay(work, table, tried, scratch)
     for _ in range(_PASSES):
         inner = _products(work, decay, sums)
@@ -135,12 +135,13 @@ def _hook(work, sums, about, tried, table, scratch, out):  # type: ignore[no-unt
         decay = after
         if small:
             break
+    else:  # the decay of a weak hook may not settle; errors are those where it is left
+        inner = _products(work, decay, sums)
     at_end = decay <= tried[0] or decay >= tried[-1]
     if not _solve(work, inner, sums, about, decay, not at_end, out):
         return FAILED
     if not abs(out[AMPLITUDE]) >= _CLEAR * out[AMPLITUDE_ERROR]:
-        out[AMPLITUDE], out[DECAY], out[DECAY_ERROR] = 0, np.nan, np.nan
-        return STRAIGHT
+        return WEAK
     return DECAY_AT_END if at_end else HOOK
 
 

@@ -56,7 +56,9 @@ class Chosen(NamedTuple):
         return np.asarray(self.origin == Origin.OWN)
 
 
-def own_or_usual(measured: Array, low: float, high: float, number: float) -> Chosen:
+def own_or_usual(
+    measured: Array, low: float, high: float, number: float, unsure: Mask | None = None,
+) -> Chosen:
     """Measurements within limits, elsewhere their median, and a number where there is none.
 
     Parameters
@@ -67,6 +69,8 @@ def own_or_usual(measured: Array, low: float, high: float, number: float) -> Cho
         Limits, both inside, in the same unit.
     number : float
         For memory cells in which no pixel has a measurement within them.
+    unsure : (slow_scan, fast_scan) bool array, optional
+        Measurements whose errors are too large; they are taken for such outside of the limits.
 
     Returns
     -------
@@ -74,6 +78,7 @@ def own_or_usual(measured: Array, low: float, high: float, number: float) -> Cho
     """
     missing = ~(np.isfinite(measured) & (measured > 0))
     outside = ~missing & ~((measured >= low) & (measured <= high))
+    outside |= ~missing & unsure if unsure is not None else False
     good = ~(missing | outside)
     usual, origin = (float(np.median(measured[good])), Origin.MEDIAN) if good.any() else (number, Origin.NUMBER)
     return Chosen(np.where(good, measured, usual), np.where(good, Origin.OWN, origin).astype(np.uint8), missing,

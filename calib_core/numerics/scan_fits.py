@@ -8,7 +8,8 @@ pulse-capacitor scan, whose method calls both tile by tile): high gain with a li
 where a is the first step of medium gain. The hook o · exp(…) belongs to the injection, so that m and b are what
 corrections use; a line through all of medium gain would have a slope that is a fifth too low. Errors come from the
 scatter of the residuals, and those with a hook from the covariance of o, c, m and b together: at a fixed c they would
-be up to two times too small.
+be up to two times too small. That holds too where a hook is too weak to be told from noise: a line alone would have a
+slope that is low by many of its errors.
 
 Whether high gain is a line is told by t, a quadratic term over its error: a compression of 2 % leaves residuals that
 are below 1 % of the span, but a t far above 5.
@@ -29,7 +30,7 @@ from calib_core.numerics import _scan_hook as _hook
 from calib_core.numerics import _scan_line as _line
 from calib_core.numerics._arrays import check_array
 from calib_core.numerics._frames import writable
-from calib_core.numerics._scan_hook import DECAY_AT_END, FAILED, FEW_POINTS, HOOK, LINE, STRAIGHT
+from calib_core.numerics._scan_hook import DECAY_AT_END, FAILED, FEW_POINTS, HOOK, LINE, WEAK
 from calib_core.numerics.scan_regions import HIGH, MEDIUM, check_steps
 
 __all__ = [
@@ -38,7 +39,7 @@ __all__ = [
     "FEW_POINTS",
     "HOOK",
     "LINE",
-    "STRAIGHT",
+    "WEAK",
     "MediumFits",
     "RegionLines",
     "medium_fits",
@@ -91,7 +92,7 @@ class MediumFits:
     covariance : (n,) float32, ADU² per step
         Of slope and intercept.
     hook, hook_error : (n,) float32, ADU
-        o at the first step of medium gain; 0 beside its error where a straight line is the result.
+        o at the first step of medium gain; NaN for a straight line.
     decay, decay_error : (n,) float32, steps
         c; NaN for a straight line.
     start : (n,) float32, steps
@@ -103,7 +104,8 @@ class MediumFits:
     status : (n,) uint8
         * :data:`LINE`: a straight line, as was asked for.
         * :data:`HOOK`: a line and a hook.
-        * :data:`STRAIGHT`: a straight line, since a hook is below three of its errors.
+        * :data:`WEAK`: a line and a hook that is below three of its errors. The errors of the line are those of one
+          beside an unknown hook; a decay at an end of its range does not matter, as the hook hardly does.
         * :data:`DECAY_AT_END`: a line and a hook whose decay is at an end of its range; do not trust its errors.
         * :data:`FEW_POINTS`: fewer samples than a fit needs.
         * :data:`FAILED`: samples that no such curve is determined by.

@@ -135,7 +135,7 @@ def test_a_scan_that_is_too_short_is_told(scans: Simulated, tmp_path: Path, caps
     """Soon behind the switch hooks are not seen; where the scan ends before it, there is no medium gain."""
     one = [scans.runs["pc0"]]
     short = Result(words(one, tmp_path / "a", "--max-trains", "70", "--min-mg-points", "20"), tmp_path / "a", capsys)
-    assert any("is a straight line, as its hook cannot be told from noise" in told for told in short.warnings)
+    assert any("of the fitted pixels and memory cells cannot be told from noise" in told for told in short.warnings)
     none = Result([*words(one, tmp_path / "b", "--max-trains", "20", "--min-trains", "10", "--min-mg-points", "6")],
                   tmp_path / "b", capsys)
     assert none.status == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,15 @@ import pytest
 
 from calib_core.characterisation.combine import Combine
 from calib_core.characterisation.combine_cell import USED, VALUES, Cell, Limiting
+from calib_core.characterisation.combine_notes import without_errors
 from calib_core.characterisation.combine_reasons import reasons_of, rules_of
 from calib_core.constants.badpixels import BadPixels
-from calib_core.constants.constant import CS_PARAMETERS, FLAGGED_BY, GAIN_FIELDS
+from calib_core.constants.constant import CS_PARAMETERS, FITS_PC, FLAGGED_BY, GAIN_FIELDS
 from calib_core.detectors.agipd import AGIPD1M
 from calib_core.numerics.combined_gain import Origin
 
 SHAPE, AT = (8, 16), (2, 3)
-LIMITS = Limiting((0.8, 1.2), (20, 80), (2, 10), 45.0, 4.48, "ADU/keV", True)
+LIMITS = Limiting((0.8, 1.2), (20, 80), np.inf, (2, 10), 45.0, 4.48, "ADU/keV", True)
 ALL = ("Offset", "SlopesPC", "SlopesFF", "SlopesCS")
 CS_STRETCH, CS_START = 3.7, -31.0
 INTERPOLATED, NO_LINE = int(BadPixels.INTERPOLATED), int(BadPixels.CI_EVAL_ERROR)
@@ -216,6 +218,37 @@ def test_what_a_pixel_has_not_is_told_and_flagged(
         assert np.isnan(found["field"][f"{value} error"][AT])
         own = found["field"][value][others]
         assert found["field"][value][AT] == pytest.approx(np.median(own), rel=1e-6)
+
+
+def test_a_ratio_that_is_hardly_known_is_not_taken(truth: Truth) -> None:
+    """As where a hook is hidden by noise: another pixel's number would be nearer."""
+    given = truth.given()
+    ratio = given["SlopesPC"][0] / given["SlopesPC"][2]
+    given["FitsPC"] = 0.05 * ratio[np.newaxis]
+    others = np.ones(SHAPE, bool)
+    others[AT] = False
+    given["FitsPC"][0][AT] = 0.21 * ratio[AT]
+    limits = replace(LIMITS, hm_error=0.2)
+    found = maps(given, limits)
+    expected = np.where(others, ratio, np.median(ratio[others]))
+    np.testing.assert_allclose(found["relative_gain"][1], expected, rtol=1e-6)
+    np.testing.assert_array_equal(found["bad_pixels"][(slice(None), *AT)], [OUT, OUT, OUT | INTERPOLATED])
+    assert not found["bad_pixels"][:, others].any()
+    assert found["field"]["origin of ratio HG/MG"][AT] == Origin.MEDIAN
+    assert np.isnan(found["field"]["ratio HG/MG error"][AT])
+    [told] = [one for one in reasons_of(rules_of(limits, True, True, True), ("HG", "MG", "LG"), 1, found, AT)
+              if one.set]
+    assert "its error at most 0.2 of it" in told.words
+    given["FitsPC"][0][AT] = np.nan  # of other programs, which tell no error
+    assert not maps(given, limits)["bad_pixels"].any()
+
+
+def test_modules_whose_ratios_have_no_error_are_told() -> None:
+    files: Any = {(module, kind): SimpleNamespace(path=f"{kind}-{module}.h5", attributes={}) for module, kind in (
+        (0, "SlopesPC"), (1, "SlopesPC"), (2, "SlopesPC"), (1, "FitsPC"))}
+    [told] = without_errors(files)
+    assert told == ("Ratios of high to medium gain of 2 of 3 modules (0,2) have no error: there are no "
+                    f"{FITS_PC.title} beside the slopes, and none is refused for its error (SlopesPC-0.h5).")
 
 
 def test_the_mask_has_each_source_where_it_belongs(truth: Truth) -> None:

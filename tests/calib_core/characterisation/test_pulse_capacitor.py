@@ -106,7 +106,7 @@ def test_a_pixel_that_never_switches_says_so() -> None:
 @pytest.mark.parametrize(("change", "told"), [
     ("late", "no fits of both stages: there are too few samples in medium gain before its margin"),
     ("short hook", "the hook is as short or as long as is allowed"),
-    ("no hook", "a straight line, since its hook is below three of its errors")])
+    ("no hook", "The hook is below three of its errors: the line of medium gain is fitted beside it all the same")])
 def test_a_pixel_without_a_line_says_why(change: str, told: str) -> None:
     signal, code = series(np.random.default_rng(9))
     x = np.arange(STEPS)

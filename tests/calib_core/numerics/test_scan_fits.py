@@ -21,7 +21,7 @@ from calib_core.numerics.scan_fits import (
     FEW_POINTS,
     HOOK,
     LINE,
-    STRAIGHT,
+    WEAK,
     MediumFits,
     RegionLines,
     medium_fits,
@@ -29,7 +29,7 @@ from calib_core.numerics.scan_fits import (
 )
 from calib_core.numerics.scan_regions import HIGH, MEDIUM, NONE, scan_regions
 
-from .scans import Scan, scan
+from .scans import LOSSES, Scan, scan
 
 Array = Any
 
@@ -52,15 +52,17 @@ def is_pull(pull: Array, shift: float = 0.1, width: float = 0.1) -> bool:
     return bool(abs(pull.mean()) < shift and abs(pull.std() - 1) < width)
 
 
-@pytest.mark.parametrize("losses", ["", "trains"])
+@pytest.mark.parametrize("losses", LOSSES)
 @pytest.mark.parametrize("switch", [60, 200, 350])
 @pytest.mark.parametrize("number", [600, 1200])
 def test_slopes_and_ratio_are_unbiased_and_have_their_errors(number, switch, losses):
+    """All pixels that are not flagged, those too whose hooks are below three of their errors."""
     s, _, high, medium = fitted(number, switch, losses)
     assert (high.status == LINE).mean() > 0.99
-    # 600 steps of which half are in high gain leave some hooks below three of their errors
-    assert (medium.status == HOOK).mean() > (0.95 if (number, switch) == (600, 350) else 0.99)
-    good = (high.status == LINE) & (medium.status == HOOK)
+    good = (high.status == LINE) & np.isin(medium.status, (HOOK, WEAK))
+    assert good.mean() > 0.99
+    # 600 steps of which half are in high gain leave many weak ones
+    assert (medium.status == WEAK).mean() < (0.06 if (number, switch) == (600, 350) else 0.01)
     value, error = ratio(high, medium)
     assert is_pull(((high.slope - s.high_slope) / high.slope_error)[good])
     assert is_pull(((medium.slope - s.medium_slope) / medium.slope_error)[good])
@@ -77,8 +79,8 @@ def test_pixels_that_go_to_and_fro_at_the_switch_have_their_lines_too():
     s = scan(4000, 600, 200, "trains", seed=3, loose=True)
     label = scan_regions(s.x, s.analog, s.code).label
     high, medium = region_lines(s.x, s.analog, label), medium_fits(s.x, s.analog, label)
-    assert np.isin(medium.status, (HOOK, STRAIGHT)).mean() >= 0.999
-    good = medium.status == HOOK
+    assert np.isin(medium.status, (HOOK, WEAK)).mean() >= 0.999
+    good = np.isin(medium.status, (HOOK, WEAK))
     value, error = ratio(high, medium)
     assert is_pull(((value - s.high_slope / s.medium_slope) / error)[good])
     assert is_pull(((medium.slope - s.medium_slope) / medium.slope_error)[good])
@@ -207,18 +209,66 @@ def drawn(number: int, switch: int, losses: str) -> tuple[Scan, Array, RegionLin
     return s, label, region_lines(s.x, s.analog, label), medium_fits(s.x, s.analog, label)
 
 
-def test_no_hook_is_a_straight_line_and_says_so():
+def weak_hooks() -> tuple[Scan, Array, MediumFits, Array]:
+    """Where a scan ends soon behind the switch; and which hooks cannot be told from noise."""
+    s, label, _, medium = fitted(600, 350, "gap over the switch")
+    return s, label, medium, medium.status == WEAK
+
+
+def test_slopes_beside_weak_hooks_are_not_those_of_lines_alone():
+    """A line through the same samples is low by many of its errors, and without bias beside the hook."""
+    s, label, medium, weak = weak_hooks()
+    assert weak.sum() > 100
+    line = medium_fits(s.x, s.analog[weak], label[weak], hook=False)
+    assert np.median((line.slope - s.medium_slope[weak]) / line.slope_error) < -5
+    pull = ((medium.slope - s.medium_slope) / medium.slope_error)[weak]
+    assert abs(np.median(pull)) < 1
+    assert np.abs(pull).max() < 4
+    assert (np.abs(medium.hook) < 3 * medium.hook_error)[weak].all()
+    assert not (np.abs(medium.hook) < 3 * medium.hook_error)[medium.status == HOOK].any()
+
+
+def test_weak_hooks_and_their_errors_are_those_of_numpy():
+    """No decay is better by half a unit of χ², and errors are from the derivatives at the one that was found."""
+    s, label, medium, weak = weak_hooks()
+    off, errors, better = [], [], []
+    for p in np.flatnonzero(weak & (medium.decay > 8) & (medium.decay < 160))[:60]:
+        x, y = points(s, label, p, MEDIUM, 0, s.x[label[p] == MEDIUM][-1] - 20)
+        after, decay = x - medium.start[p], float(medium.decay[p])
+        squares, best, known = least_squares(after, x, y, decay)
+        shape = np.column_stack((known, best[0] * known[:, 0] * after / decay**2))
+        covariance = np.linalg.inv(shape.T @ shape) * squares / (len(x) - 4)
+        off.append((medium.slope[p] - best[1]) / medium.slope_error[p])
+        errors.append(medium.slope_error[p] / np.sqrt(covariance[1, 1]))
+        least = min(least_squares(after, x, y, one)[0] for one in np.geomspace(8, 160, 25))
+        better.append((squares - least) / squares * (len(x) - 4))
+    assert np.abs(off).max() < 0.6
+    assert np.quantile(np.abs(np.array(errors) - 1), 0.9) < 0.02
+    assert np.abs(np.array(errors) - 1).max() < 0.2
+    assert max(better) < 0.5
+
+
+def least_squares(after: Array, x: Array, y: Array, decay: float) -> tuple[float, Array, Array]:
+    """Sum of squares, hook, slope and intercept at a decay, and what they are multiplied with."""
+    known = np.stack((np.exp(-after / decay), x, np.ones_like(x)), axis=1)
+    best = np.linalg.lstsq(known, y, rcond=None)[0]
+    return float(((y - known @ best) ** 2).sum()), best, known
+
+
+def test_no_hook_is_a_weak_one_unless_none_is_fitted():
+    """Errors are those beside a hook that may be there, at least as large; without one they are those of lines."""
     s = scan(1000, hook=0.0)
     label = scan_regions(s.x, s.analog, s.code).label
     medium, line = medium_fits(s.x, s.analog, label), medium_fits(s.x, s.analog, label, hook=False)
-    straight = medium.status == STRAIGHT
-    assert straight.mean() > 0.97
-    assert (medium.hook[straight] == 0).all()
-    assert (medium.hook_error[straight] > 0).all()
-    assert np.isnan(medium.decay[straight]).all()
-    for name in ("slope", "intercept", "slope_error", "intercept_error", "covariance", "deviation", "largest", "n"):
-        np.testing.assert_array_equal(getattr(medium, name)[straight], getattr(line, name)[straight])
-    assert is_pull(((medium.slope - s.medium_slope) / medium.slope_error)[straight])
+    weak = medium.status == WEAK
+    assert weak.mean() > 0.97
+    assert (medium.hook_error[weak] > 0).all()
+    pull = ((medium.slope - s.medium_slope) / medium.slope_error)[weak]
+    assert abs(pull.mean()) < 0.1
+    assert 0.5 < pull.std() < 1.1
+    assert np.median(medium.slope_error[weak] / line.slope_error[weak]) > 1.5
+    assert is_pull((line.slope - s.medium_slope) / line.slope_error)
+    assert np.isnan(line.hook).all()
 
 
 def test_a_decay_outside_of_its_range_is_told():
@@ -266,7 +316,7 @@ def test_samples_without_scatter_have_no_errors():
     assert (high.intercept == 5000).all()
     assert not np.concatenate((high.slope_error, high.deviation, high.curvature_t)).any()
     medium = medium_fits(x, analog, np.full((2, 100), MEDIUM, np.uint8))
-    assert np.isin(medium.status, (STRAIGHT, HOOK, fits.DECAY_AT_END, fits.FAILED)).all()
+    assert np.isin(medium.status, (WEAK, HOOK, fits.DECAY_AT_END, fits.FAILED)).all()
     assert medium_fits(x, analog, np.full((2, 100), MEDIUM, np.uint8), hook=False).slope.tolist() == [3, 3]
 
 
