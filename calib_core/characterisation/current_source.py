@@ -56,6 +56,7 @@ class CurrentSource(ScanMethod):
     values_of_pixel: ClassVar[int] = len(CS_PARAMETERS) + len(CS_FIT) + 1
     made: ClassVar[tuple[ConstantKind, ConstantKind, ConstantKind]] = SLOPES_CS, FITS_CS, BAD_PIXELS_CS
     command: ClassVar[str] = "CS"
+    entry_seconds: ClassVar[float] = 0.5  # 65,536 series with three lines
     title: ClassVar[str] = "Current source"
     use_when: ClassVar[str] = "For the ratio of medium to low gain, after a change of the operating condition."
     caution: ClassVar[str] = ("A small current shows high gain well and low gain badly or not at all, a large one "

@@ -48,6 +48,8 @@ class Method(Explains, Knobs):
     #: Parameter with which a job tells what it would do and writes nothing; empty where it is planned and not run.
     looks_by: ClassVar[str] = ""
     combines: ClassVar[str] = ""
+    #: How long a processor works at an entry of ``split`` beside reading it, s: limits, flags, fits.
+    entry_seconds: ClassVar[float] = 1.5e-3
     #: Whether it may begin without an operator, as soon as the runs that it takes are there.
     by_itself: ClassVar[bool] = False
 

@@ -47,6 +47,7 @@ class PulseCapacitor(ScanMethod):
     values_of_pixel: ClassVar[int] = len(PC_PARAMETERS) + len(PC_FIT) + 4
     made: ClassVar[tuple[ConstantKind, ConstantKind, ConstantKind]] = SLOPES_PC, FITS_PC, BAD_PIXELS_PC
     command: ClassVar[str] = "PC"
+    entry_seconds: ClassVar[float] = 0.9  # 65,536 series of 600 steps
     title: ClassVar[str] = "Pulse capacitor"
     use_when: ClassVar[str] = "After a change of the operating condition, and some times a year."
     caution: ClassVar[str] = ("The ratio of gains is as good as the scan is long behind the switch: 1.3 % a pixel at "

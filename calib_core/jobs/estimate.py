@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from calib_core.characterisation.inputs import Arranged, RunFacts
+from calib_core.characterisation.method import Method
+from calib_core.characterisation.unit import Context, Unit
+from calib_core.detector import FrameSelection
+from calib_core.io.budget import usable_processors
 from calib_core.jobs.constant_files import writing_bytes
 from calib_core.jobs.outputs import constant_bytes, scratch_bytes
-from calib_core.jobs.plan import Plan
+from calib_core.jobs.plan import Plan, together, with_axes
+from calib_core.jobs.survey import Survey, cells_in_use
 from calib_core.ranges import format_numbers
 
 #: Rates of two cores of a common machine, files in the page cache: raw frames read and summed by one thread, bytes/s;
-#: one image finished, with limits and flags, s; constants and scratch written by all threads together, bytes/s; begin
-#: of the program, with its compiled kernels, s.
-READ_RATE, IMAGE_SECONDS, WRITE_RATE, START_SECONDS = 0.6e9, 1.5e-3, 0.25e9, 3.0
-#: More threads than this are bound by the disk.
+#: constants and scratch written by all threads together, bytes/s; begin of the program, with its compiled kernels, s.
+#: How long an image takes beside that, with limits, flags and fits, each method declares.
+READ_RATE, WRITE_RATE, START_SECONDS = 0.6e9, 0.25e9, 3.0
+#: More threads than this are bound by the disk, at what they read.
 _MOST_AT_ONCE = 4
 _UNITS = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 
@@ -43,8 +49,10 @@ class Estimate:
         On the disk while it runs, and after it, bytes.
     files : int
         Constants that are written.
+    entry_seconds : float
+        How long a processor works at an image of results beside reading, s.
     seconds : float
-        From the rates of this module.
+        From that and the rates of this module.
     free : int, optional
         Space on the disk of the output folder, bytes.
     left_out : dict of int to str
@@ -63,6 +71,7 @@ class Estimate:
     scratch: int
     constants: int
     files: int
+    entry_seconds: float
     seconds: float
     free: int | None
     left_out: dict[int, str] = field(default_factory=dict)
@@ -84,12 +93,12 @@ class Estimate:
         yield f"disk      {_size(self.scratch)} of scratch and {_size(self.constants)} of constants " \
               f"({self.files} files) in {self.out_folder}{self._free()}"
         yield f"takes     about {_time(self.seconds)} ({READ_RATE / 1e9:g} GB/s read by each thread, " \
-              f"{IMAGE_SECONDS * 1e3:g} ms for each image, {WRITE_RATE / 1e9:g} GB/s written, " \
+              f"{self.entry_seconds:g} s for each image, {WRITE_RATE / 1e9:g} GB/s written, " \
               f"{START_SECONDS:g} s to begin)"
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain JSON, with the rates that the time is estimated from."""
-        rates = {"read_bytes_per_second": READ_RATE, "image_seconds": IMAGE_SECONDS,
+        rates = {"read_bytes_per_second": READ_RATE, "image_seconds": self.entry_seconds,
                  "written_bytes_per_second": WRITE_RATE, "start_seconds": START_SECONDS}
         left = {str(number): why for number, why in sorted(self.left_out.items())}
         return {**asdict(self), "out_folder": str(self.out_folder), "left_out": left, "fits": self.fits,
@@ -110,14 +119,76 @@ def estimate_of(plan: Plan) -> Estimate:
     units = sorted((plan.unit_bytes(unit) for unit in plan.units), reverse=True)[: plan.threads]
     memory = max(min(sum(units), plan.room), *units[:1], writing_bytes(plan))
     scratch, constants = scratch_bytes(plan), constant_bytes(plan)
-    at_once = min(plan.threads, _MOST_AT_ONCE, max(len(plan.units), 1))
-    images = sum(len(unit.block) for unit in plan.units)
-    work, on_disk = read / READ_RATE + images * IMAGE_SECONDS, scratch + constants
-    seconds = START_SECONDS + work / at_once + on_disk / WRITE_RATE
+    images, at_once = sum(len(unit.block) for unit in plan.units), min(plan.threads, max(len(plan.units), 1))
+    seconds = _work_seconds(plan.method, read, images, at_once) + (scratch + constants) / WRITE_RATE
     return Estimate(
         f"{spec.family} {spec.method} of {plan.detector.identifier if plan.detector else 'no detector'}",
         spec.out_folder, modules, plan.context.cells, frames, read, plan.threads, memory, plan.room, scratch,
-        constants, len(modules) * len(plan.outputs), seconds, _room_at(spec.out_folder), dict(plan.left_out))
+        constants, len(modules) * len(plan.outputs), plan.method.entry_seconds, seconds,
+        _room_at(spec.out_folder), dict(plan.left_out))
+
+
+def foreseen(
+    survey: Survey, method: Method, modules: Sequence[int], runs: Mapping[str, RunFacts], threads: int,
+) -> str:
+    """How much a job of raw runs will read and how long that takes, before it is planned: nothing is opened.
+
+    Parameters
+    ----------
+    survey : Survey
+    method : Method
+        That of the survey, with its parameters.
+    modules : sequence of int
+        Their numbers; empty takes all.
+    runs : mapping of str to RunFacts
+        By the keys of the survey's arranged inputs.
+    threads : int
+        0 takes one for each processor.
+
+    Returns
+    -------
+    str
+        A sentence, of the most that it can be where nothing tells how many memory cells are in use; empty where no
+        runs are read.
+    """
+    arranged = {one.key: replace(one, run=runs[one.key]) for one in survey.arranged if one.key in runs}
+    if survey.detector is None or not arranged:
+        return ""
+    kind = survey.detector.type.operated_at(survey.condition.values)
+    cells = cells_in_use(kind, survey.condition) or kind.max_cells
+    most = "" if cells == max(cells_in_use(kind, survey.condition), 1) else "at most "
+    context = with_axes(method, Context(kind, tuple(range(cells)), arranged))
+    block, groups = tuple(range(len(context.axes[method.split]))), together(method, arranged)
+    number = len(modules or survey.detector.modules)
+    frames = number * sum(_frames_of(method, context, keys, block) for keys in groups)
+    read, images = frames * kind.stored_frame_bytes, number * len(block) * len(groups)
+    takes = "" if method.corrects else _takes(method, read, images, threads or usable_processors())
+    return f"Reads {most}{_size(read)} in {frames:,} frames{takes}."
+
+
+def _takes(method: Method, read: int, images: int, threads: int) -> str:
+    """How long it takes, as the end of a sentence; not how long what is made takes to the disk."""
+    seconds = _work_seconds(method, read, images, threads)
+    return f", which takes about {_time(seconds)} with {threads} thread{'s' * (threads != 1)}, and writing"
+
+
+def _frames_of(method: Method, context: Context, keys: tuple[str, ...], block: tuple[int, ...]) -> int:
+    """Frames of a module that all passes over some inputs read, if no train was lost."""
+    trains = {key: _trains(context.arranged[key], method.frame_selection()) for key in keys}
+    unit = Unit(0, None, keys, block, max(trains.values()))
+    taken = sum(len(range(one)[which]) for one in trains.values() for which in method.passes(context, unit))
+    return taken * len(context.cells_of(unit))
+
+
+def _trains(one: Arranged, selection: FrameSelection) -> int:
+    assert one.run is not None  # those without one are left out
+    left = max(one.run.trains - selection.skip_first, 0)
+    return left if selection.max_trains is None else min(left, selection.max_trains)
+
+
+def _work_seconds(method: Method, read: int, images: int, threads: int) -> float:
+    """Begin of the program, reading, and what the method does with what was read."""
+    return START_SECONDS + read / READ_RATE / min(threads, _MOST_AT_ONCE) + images * method.entry_seconds / threads
 
 
 def _frames(plan: Plan) -> Iterator[int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from calib_core.axes import At, Result
 from calib_core.characterisation.family import Family, named
-from calib_core.characterisation.inputs import ALL_CONSTANTS, BY_HAND
+from calib_core.characterisation.inputs import ALL_CONSTANTS, BY_HAND, Arranged
 from calib_core.characterisation.method import Method
 from calib_core.characterisation.outputs import ConstantOutput, Output
 from calib_core.characterisation.unit import Context, Unit
@@ -233,7 +233,7 @@ def _plan(spec: JobSpec, family: Family, method: Method, opened: dict[Path, Run]
     context = Context(given.kind, given.cells, given.arranged, files=given.files)
     condition = replace(given.condition, values={**method.known_by(given.files), **given.condition.values})
     made = Plan(
-        spec, None, given.detector, method, given.modules, _with_axes(method, context), method.results(given.kind),
+        spec, None, given.detector, method, given.modules, with_axes(method, context), method.results(given.kind),
         method.outputs(given.kind), condition, (), source, spec.threads or usable_processors(),
         room_of(spec.memory_mb << 20), given.left_out, (*spec.notes, *given.notes, *without),
         Before(lines=given.lines),
@@ -241,7 +241,8 @@ def _plan(spec: JobSpec, family: Family, method: Method, opened: dict[Path, Run]
     return _with_units(made)
 
 
-def _with_axes(method: Method, context: Context) -> Context:
+def with_axes(method: Method, context: Context) -> Context:
+    """A context with the axes of the method's results."""
     return replace(context, axes={axis.name: axis for axis in method.axes(context)}, split=method.split)
 
 
@@ -290,7 +291,7 @@ def _of_runs(spec: JobSpec, family: Family, method: Method, opened: dict[Path, R
         run.forget_indexes()
     check_index(spec.memory_mb, source.index_bytes)
     return _with_units(Plan(
-        spec, found, detector, method, modules, _with_axes(method, context), method.results(kind),
+        spec, found, detector, method, modules, with_axes(method, context), method.results(kind),
         method.outputs(kind), found.condition, (), source, spec.threads or usable_processors(),
         room_of(spec.memory_mb << 20, source.index_bytes), left_out,
         (*_notes(spec, found, left_out), *lacking, *unsure, *_of_time(spec, runs, method.outputs(kind)),
@@ -315,15 +316,15 @@ def _after(kind: DetectorType, before: Mapping[int, BoundPipeline]) -> DetectorT
 def _units(plan: Plan) -> Iterator[Unit]:
     index = 0
     for module in plan.modules:
-        for keys in _together(plan):
+        for keys in together(plan.method, plan.context.arranged):
             for block, samples in _blocks(plan, module, keys):
                 yield Unit(index, module, keys, block, samples)
                 index += 1
 
 
-def _together(plan: Plan) -> list[tuple[str, ...]]:
+def together(method: Method, arranged: Mapping[str, Arranged]) -> list[tuple[str, ...]]:
     """Inputs that units read together: those of one place along the axis whose results the method combines later."""
-    arranged, combines = plan.context.arranged, plan.method.combines
+    combines = method.combines
     if not combines or any(combines not in one.at for one in arranged.values()):
         return [tuple(arranged)]
     places = dict.fromkeys(one.at[combines] for one in arranged.values())

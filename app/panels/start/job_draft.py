@@ -23,6 +23,7 @@ from calib_core.errors import BadInput, BadParameter
 from calib_core.io.budget import LEAST_MEMORY_MB, default_memory_mb
 from calib_core.jobs.by_hand import ByHand, by_hand_words, parse_by_hand
 from calib_core.jobs.condition_of_runs import check_same_condition
+from calib_core.jobs.estimate import foreseen
 from calib_core.jobs.spec import MOST_PARTS, MOST_THREADS, JobSpec
 from calib_core.jobs.survey import Survey
 from calib_core.params import Knobs, knob
@@ -152,6 +153,20 @@ def allowed(survey: Survey, parameters: Mapping[str, Any]) -> tuple[str, ...]:
     if survey.detector is None or not isinstance(method, ScanMethod):
         return ()
     return method.allowed(survey.detector.type, survey.runs)
+
+
+def amount(table: InputTable, choices: Choices) -> str:
+    """How much the job reads and how long that takes, in a sentence.
+
+    Raises
+    ------
+    BadParameter, BadInput
+        A choice is not allowed.
+    """
+    survey = replace(table.survey, condition=table.survey.condition.overridden(choices.conditions))
+    method = survey.method.with_changes(choices.parameters)
+    threads = int(choices.resources.get("threads", 0))
+    return foreseen(survey, method, read_modules(survey, choices.modules), table.runs(), threads)
 
 
 def build_spec(table: InputTable, choices: Choices) -> JobSpec:

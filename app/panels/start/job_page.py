@@ -24,6 +24,7 @@ from app.panels.start.job_draft import (
     Resources,
     Taking,
     allowed,
+    amount,
     banners,
     build_spec,
     by_hand_text,
@@ -87,7 +88,7 @@ class JobPage(QWidget):
         self.detector = ChoiceEdit(detectors(survey))
         self.offers = offered(survey)
         self.method = ChoiceEdit([f"{one.title}  ·  {family.name} {one.command}" for family, one in self.offers])
-        self.banner, self.allowed = NoteLabel("warning"), NoteLabel("muted")
+        self.banner, self.allowed, self.amount = NoteLabel("warning"), NoteLabel("muted"), NoteLabel("muted")
         self._readers: dict[str, tuple[Field, Callable[[str], object]]] = {}
         self._defaults = {"modules": modules_text(survey), "out_folder": str(out_folder)}
         self.constants = {one.name: self._constants_line(one, "" if i or constants is None else str(constants))
@@ -102,6 +103,7 @@ class JobPage(QWidget):
         self._connect()
         self._show_banner()
         self._show_allowed()
+        self._show_amount()
 
     def spec(self) -> JobSpec:
         """Specification of what is shown at this moment.
@@ -249,7 +251,7 @@ class JobPage(QWidget):
         column.setContentsMargins(0, 0, 4, 0)
         column.setSpacing(6)
         column.addWidget(self._heading())
-        for part in (self.banner, self.charged, self.allowed, self.inputs):
+        for part in (self.banner, self.charged, self.allowed, self.amount, self.inputs):
             column.addWidget(part)
         self.taking.setHidden(not takes_by_hand(self.survey))
         for part in (self._problems(), self._lines(), self.taking, self._fold("Operating condition", self.condition),
@@ -287,6 +289,7 @@ class JobPage(QWidget):
             self.detector.set_value(self.survey.detector.identifier)
         self.detector.setObjectName("detector")
         self.allowed.setObjectName("allowed_errors")
+        self.amount.setObjectName("amount")
         self.method.setObjectName("method")
         self.method.setToolTip("Characterisation, and its command")
         commands = [(family.name, method.command) for family, method in self.offers]
@@ -344,6 +347,7 @@ class JobPage(QWidget):
         self.knobs.changed.connect(self._show_allowed)
         for part in (self.inputs, self.condition, self.knobs, self.taking, self.resources):
             part.changed.connect(self.changed)
+        self.changed.connect(self._show_amount)
 
     def _show_banner(self) -> None:
         sentences = banners(self.inputs.table)
@@ -352,6 +356,12 @@ class JobPage(QWidget):
     def _show_allowed(self) -> None:
         with suppress(CalibrationError):  # a value that is not allowed is told at its editor; what stands stays
             self.allowed.say("\n".join(allowed(self.survey, self.knobs.changes())))
+
+    def _show_amount(self) -> None:
+        with suppress(CalibrationError):  # as above
+            self.amount.say(amount(self.inputs.table, Choices(
+                Path(), self.modules.value(), parameters=self.knobs.changes(), conditions=self.condition.changes(),
+                resources=self.resources.changes())))
 
 
 def _fill(grid: QGridLayout, lines: Sequence[Field], row: int = 0) -> int:
