@@ -115,6 +115,7 @@ class RunFacts:
 
     ``stages`` is the number of gain stages that each of its trains holds, one after the other; ``gain_bits`` are the
     most frequent ones, where the detector has any; ``scan`` is there for characterisations that look at scans.
+    ``cells`` are the memory cells that any of its modules has frames of, ascending.
     """
 
     path: Path
@@ -128,6 +129,7 @@ class RunFacts:
     stages: int = 1
     gain_bits: int | None = None
     scan: ScanEvidence | None = None
+    cells: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

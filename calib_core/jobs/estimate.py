@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from calib_core.characterisation.inputs import Arranged, RunFacts
+from calib_core.characterisation.inputs import RunFacts
 from calib_core.characterisation.method import Method
 from calib_core.characterisation.unit import Context, Unit
 from calib_core.detector import FrameSelection
@@ -16,7 +16,8 @@ from calib_core.io.budget import usable_processors
 from calib_core.jobs.constant_files import writing_bytes
 from calib_core.jobs.outputs import constant_bytes, scratch_bytes
 from calib_core.jobs.plan import Plan, together, with_axes
-from calib_core.jobs.survey import Survey, cells_in_use
+from calib_core.jobs.planned_modules import cells_of_constants
+from calib_core.jobs.survey import Survey
 from calib_core.ranges import format_numbers
 
 #: Rates of two cores of a common machine, files in the page cache: raw frames read and summed by one thread, bytes/s;
@@ -148,22 +149,20 @@ def foreseen(
     Returns
     -------
     str
-        A sentence, of the most that it can be where nothing tells how many memory cells are in use; empty where no
-        runs are read.
+        A sentence, of what it is if all frames are taken; empty where no runs are read.
     """
     arranged = {one.key: replace(one, run=runs[one.key]) for one in survey.arranged if one.key in runs}
-    if survey.detector is None or not arranged:
+    if survey.detector is None or not any(one.cells for one in runs.values()):
         return ""
     kind = survey.detector.type.operated_at(survey.condition.values)
-    cells = cells_in_use(kind, survey.condition) or kind.max_cells
-    most = "" if cells == max(cells_in_use(kind, survey.condition), 1) else "at most "
-    context = with_axes(method, Context(kind, tuple(range(cells)), arranged))
-    block, groups = tuple(range(len(context.axes[method.split]))), together(method, arranged)
+    recorded = [one.run.cells for one in arranged.values() if one.run]
+    context = with_axes(method, Context(kind, cells_of_constants(kind, survey.condition, recorded), arranged))
     number = len(modules or survey.detector.modules)
-    frames = number * sum(_frames_of(method, context, keys, block) for keys in groups)
-    read, images = frames * kind.stored_frame_bytes, number * len(block) * len(groups)
+    units = [_unit(method, context, keys) for keys in together(method, arranged)]
+    frames = number * sum(_frames_of(method, context, unit) for unit in units)
+    read, images = frames * kind.stored_frame_bytes, number * sum(len(unit.block) for unit in units)
     takes = "" if method.corrects else _takes(method, read, images, threads or usable_processors())
-    return f"Reads {most}{_size(read)} in {frames:,} frames{takes}."
+    return f"Reads up to {_size(read)} in {frames:,} frames{takes}."
 
 
 def _takes(method: Method, read: int, images: int, threads: int) -> str:
@@ -172,17 +171,32 @@ def _takes(method: Method, read: int, images: int, threads: int) -> str:
     return f", which takes about {_time(seconds)} with {threads} thread{'s' * (threads != 1)}, and writing"
 
 
-def _frames_of(method: Method, context: Context, keys: tuple[str, ...], block: tuple[int, ...]) -> int:
+def _unit(method: Method, context: Context, keys: tuple[str, ...]) -> Unit:
+    """All memory cells, or groups of them, that some inputs have frames of, as if they were one unit of a module."""
+    axis, recorded = context.axes[method.split], {cell for key in keys for cell in _run(context, key).cells}
+    members = axis.members or [(int(label),) for label in axis.labels]
+    block = tuple(index for index, cells in enumerate(members) if not recorded.isdisjoint(cells))
+    trains = max(_trains(_run(context, key), method.frame_selection()) for key in keys)
+    return Unit(0, None, keys, block, trains)
+
+
+def _frames_of(method: Method, context: Context, unit: Unit) -> int:
     """Frames of a module that all passes over some inputs read, if no train was lost."""
-    trains = {key: _trains(context.arranged[key], method.frame_selection()) for key in keys}
-    unit = Unit(0, None, keys, block, max(trains.values()))
-    taken = sum(len(range(one)[which]) for one in trains.values() for which in method.passes(context, unit))
-    return taken * len(context.cells_of(unit))
+    found, cells = 0, set(context.cells_of(unit))
+    for run in (_run(context, key) for key in unit.inputs):
+        trains = range(_trains(run, method.frame_selection()))
+        found += len(cells.intersection(run.cells)) * sum(len(trains[one]) for one in method.passes(context, unit))
+    return found
 
 
-def _trains(one: Arranged, selection: FrameSelection) -> int:
-    assert one.run is not None  # those without one are left out
-    left = max(one.run.trains - selection.skip_first, 0)
+def _run(context: Context, key: str) -> RunFacts:
+    found = context.arranged[key].run
+    assert found is not None  # inputs without one are left out
+    return found
+
+
+def _trains(run: RunFacts, selection: FrameSelection) -> int:
+    left = max(run.trains - selection.skip_first, 0)
     return left if selection.max_trains is None else min(left, selection.max_trains)
 
 

@@ -276,7 +276,7 @@ def _of_runs(spec: JobSpec, family: Family, method: Method, opened: dict[Path, R
     modules = tuple(m.number for m in detector.modules if m.number not in left_out)
     if not modules:
         raise BadInput(none_left(left_out))
-    cells = cells_of_constants(detector.type, found.condition, frames.values())
+    cells = cells_of_constants(detector.type, found.condition, (one.cells for one in frames.values()))
     seen = sorted({cell for one in frames.values() for cell in one.cells})
     start = min((run.start_time for run in runs.values() if run.start_time is not None), default=None)
     before = bind_before(spec, method, detector, modules, OfRun(found.condition, start, tuple(seen)))

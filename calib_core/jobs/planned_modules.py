@@ -124,9 +124,11 @@ def none_left(left_out: dict[int, str]) -> str:
             + and_others(len(others), "module cannot be used either"))
 
 
-def cells_of_constants(kind: DetectorType, condition: Condition, frames: Iterable[ModuleFrames]) -> tuple[int, ...]:
+def cells_of_constants(
+    kind: DetectorType, condition: Condition, recorded: Iterable[Iterable[int]],
+) -> tuple[int, ...]:
     """Memory cells of the constants: all in use, also those that no frame was stored for."""
-    seen = sorted({cell for one in frames for cell in one.cells})
+    seen = sorted({cell for cells in recorded for cell in cells})
     in_use = cells_in_use(kind, condition)
     if in_use <= 1 and len(seen) == 1:
         return tuple(seen)

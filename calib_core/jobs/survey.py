@@ -323,4 +323,5 @@ def _look(
     trains = max((m.trains for m in inventory.modules), default=0)
     return RunFacts(run.path, run.label, run.detectors, run.start_time, trains, evidence, inventory.problems,
                        condition, stages, sample.modal_gain_bits,
-                       scan_evidence(run, here, source, selection) if source else None)
+                       scan_evidence(run, here, source, selection) if source else None,
+                       tuple(sorted({cell for m in inventory.modules for cell in m.cells})))

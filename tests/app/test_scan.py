@@ -164,6 +164,20 @@ def test_the_form_says_which_errors_the_scan_allows_and_what_is_seen_of_its_swit
     assert page.allowed.text() == stands
 
 
+def test_the_form_says_how_much_is_read_and_follows_what_is_chosen(opened, qtbot):
+    """One frame in each of 100 trains of four runs, two planes of two bytes."""
+    page = opened.form.page
+    assert page.amount.isVisible()
+    size = 400 * 128 * 512 * 4
+    assert page.amount.text().startswith(f"Reads up to {size / 2**20:.1f} MiB in 400 frames, which takes about")
+    page.knobs.put("max_trains", 60)
+    qtbot.waitUntil(lambda: "in 240 frames" in page.amount.text())
+    page.resources.put("threads", 1)
+    qtbot.waitUntil(lambda: "with 1 thread," in page.amount.text())
+    qtbot.keyClicks(page.knobs.fields["max_trains"].editor, "x")  # told at its editor, and the sentence stays
+    assert "in 240 frames" in page.amount.text()
+
+
 def test_runs_whose_place_was_changed_are_marked(open_window, tmp_path, qtbot):
     scene = PulseCapacitor(step_charge=30.0, hook_length=8.0, transition=2, order="0,2,1,3-7")
     made = simulate(SETTINGS.with_changes({"memory_cells": 1, "trains": 60, "proposal": 900463}), tmp_path,

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from calib_core.cli.main import main
+from calib_core.jobs.estimate import foreseen
+from calib_core.jobs.survey import survey
 from calib_core.simulate import default_settings, simulate
 
 Capture = pytest.CaptureFixture[str]
@@ -114,6 +116,9 @@ def test_a_dry_run_tells_what_would_be_done_and_writes_nothing(
     assert (told["modules"], told["memory_cells"]) == ([0, 1], [0, 1, 2])
     assert told["bytes_read"] == told["frames"] * 256 * 256 * 2
     assert told["frames"] == 3 * 2 * 12 * 3  # runs, modules, trains, memory cells
+    found = survey(list(runs.values()))
+    seen = {one.key: one.run for one in found.taken if one.run is not None}
+    assert f" in {told['frames']} frames, " in foreseen(found, found.method, (), seen, 1)  # before it is planned
     assert main([*words(runs, out), "-q"]) == 0
     capsys.readouterr()
     written = files(out)
