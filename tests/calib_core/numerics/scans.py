@@ -25,6 +25,7 @@ class Scan:
     high_slope: Array
     medium_slope: Array
     threshold: Array
+    base: Array
     middle: Array
     hook: Array
     decay: Array
@@ -59,21 +60,25 @@ def steps(number: int, losses: str, switch: int, rng: Array) -> Array:
 
 def scan(
     pixels: int, number: int = 600, switch: int = 200, losses: str = "", compression: float = 0.0, seed: int = 1,
-    slope: float = 30.0, sharp: bool = False, hook: float = 120.0, loose: bool = False,
+    slope: float = 30.0, sharp: bool = False, hook: float = 120.0, loose: bool = False, ratio_of: float = 45.0,
+    step_of: float = 1500.0, noise_of_code: float = 25.0, again: int = 0, later: int = 0,
 ) -> Scan:
     """Draw series, in ADU and steps; a sharp switch has no gain signal between the levels.
 
     About a loose one a pixel goes to and fro between the stages, and the gain signal has nothing to do with it.
+    The same pixels are scanned again with other noise, and may then switch later.
     """
     rng = np.random.default_rng(seed)
     x = steps(number, losses, switch, rng)
     spread = 2 if losses.endswith("switch") else 0.06 * switch
     at = np.rint(switch + spread * rng.normal(0, 1, pixels).clip(-3, 3)).astype(int)[:, None]
-    ratio = rng.normal(45, 1.5, (pixels, 1))
+    ratio = rng.normal(ratio_of, ratio_of / 30, (pixels, 1))
     high = slope * rng.normal(1, 0.04, (pixels, 1))
     of_hook, decay = hook * rng.normal(1, 1 / 3, (pixels, 1)), rng.normal(45, 10, (pixels, 1)).clip(10, 150)
     base, middle = rng.normal(4950, 250, (pixels, 1)), rng.normal(4700, 250, (pixels, 1))
-    low, step = rng.normal(5750, 350, (pixels, 1)), rng.normal(1500, 150, (pixels, 1))
+    low, step = rng.normal(5750, 350, (pixels, 1)), rng.normal(step_of, step_of / 10, (pixels, 1))
+    at = at + later
+    rng = np.random.default_rng((seed, again)) if again else rng
     part = ((x - at + ZONE) / (2 * ZONE) + rng.normal(0, 0.2, (pixels, len(x)))).clip(0, 1)
     part = np.where(x < at - ZONE, 0, np.where(x >= at + ZONE, 1, part))
     part = np.where(sharp, x >= at, part)
@@ -88,7 +93,7 @@ def scan(
     after = middle + high / ratio * x + np.where(stage, curve, 0) + rng.normal(0, 8, part.shape)
     analog = np.rint(np.where(stage, after, before)).clip(1, 16383).astype(np.uint16)
     analog[rng.random(part.shape) < 0.003] = 0
-    code = np.rint(low + part * step + rng.normal(0, 25, part.shape)).clip(0, 16383).astype(np.uint16)
+    code = np.rint(low + part * step + rng.normal(0, noise_of_code, part.shape)).clip(0, 16383).astype(np.uint16)
     code[analog == 0] = 0
     return Scan(x, analog, code, at[:, 0], high[:, 0], (high / ratio)[:, 0], (low + step / 2)[:, 0],
-                middle[:, 0], of_hook[:, 0], decay[:, 0])
+                base[:, 0], middle[:, 0], of_hook[:, 0], decay[:, 0])

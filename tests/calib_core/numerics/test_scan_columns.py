@@ -64,7 +64,7 @@ def test_a_series_is_the_mean_of_scans_and_lacks_steps_of_two_stages() -> None:
     assert signal.shape == code.shape == (6, 3)
     for found, plane in ((signal, 0), (code, 1)):
         first, second = (kept[begin:begin + 3, plane, 2:4].reshape(3, 6).T.astype(float) for begin in (0, 3))
-        expected = np.floor((first + second) / 2 + 0.5)
+        expected = np.rint((first + second) / 2)
         expected[1, 1] = second[1, 1]
         expected[5, 2] = expected[0, 0] = 0
         np.testing.assert_array_equal(found, expected)

@@ -6,7 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -16,41 +16,9 @@ from calib_core.numerics._scan_series import FEW_HIGH, FEW_SAMPLES, INVERTED, NO
 from calib_core.numerics.scan_fits import region_lines
 from calib_core.numerics.stage_regions import FEW_LOW, NO_LOW, NONE, STAGES, neighbour_noise, stage_regions
 
+from .current_scans import NOISE, Drawn, X, drawn
+
 Array = Any
-X = np.concatenate([np.arange(3, 203), np.arange(203, 3200, 10)]).astype(np.int32)
-NOISE = np.array([11.0, 8.0, 8.0])
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """Series of pixels (n, s) with the truth of their lines (n, 3) and switches (n, 2)."""
-
-    analog: Array
-    code: Array
-    slope: Array
-    intercept: Array
-    switch: Array
-    level: Array
-
-
-def drawn(pixels: int, seed: int = 1, lost: float = 0.003, x: Array = X, mixed: int = 4) -> Drawn:
-    """Slopes of high gain about 98 ADU a step, so that pixels switch near 61 and 2250."""
-    rng = np.random.default_rng(seed)
-    high = 98 * rng.normal(1, 0.04, (pixels, 1))
-    medium = high / rng.normal(45, 1.5, (pixels, 1))
-    slope = np.hstack([high, medium, medium / 4.48])
-    intercept = rng.normal((4950, 4680, 4600), 150, (pixels, 3))
-    switch = np.hstack([rng.normal(6000, 100, (pixels, 1)) / high, rng.normal(4900, 100, (pixels, 1)) / medium])
-    level = np.cumsum(rng.normal((5750, 1500, 1200), (200, 30, 30), (pixels, 3)), axis=1)
-    off = x - switch[:, :, None] + mixed * rng.uniform(-1, 1, (pixels, 2, len(x)))  # near the switch either stage
-    stage = (off > 0).sum(axis=1)
-    rows = np.arange(pixels)[:, None]
-    analog = intercept[rows, stage] + slope[rows, stage] * x + NOISE[stage] * rng.normal(0, 1, stage.shape)
-    code = level[rows, stage] + rng.normal(0, 40, stage.shape)
-    found = [np.rint(one).clip(1, 16383).astype(np.uint16) for one in (analog, code)]
-    for one in found:
-        one[rng.random(one.shape) < lost if one is found[0] else found[0] == 0] = 0
-    return Drawn(*found, slope, intercept, switch, level)
 
 
 @pytest.fixture(scope="module")
@@ -188,8 +156,9 @@ def digest() -> str:
 
 
 def test_a_generic_processor_gives_the_same_bits(tmp_path) -> None:
-    here = os.path.dirname(__file__)
-    code = f"import sys; sys.path.insert(0, {here!r}); import test_stage_regions as t; print(t.digest())"
+    above = os.path.dirname(os.path.dirname(__file__))
+    code = (f"import sys; sys.path.insert(0, {above!r}); "
+            "from numerics import test_stage_regions as t; print(t.digest())")
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False,
         env=os.environ | {"NUMBA_CPU_NAME": "generic", "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": os.getcwd()})
