@@ -15,8 +15,9 @@ from calib_core.errors import BadInput
 from calib_core.ranges import format_numbers
 
 SCAN = Input("scan", "scan", many=True, help="runs of the scan, one per pattern of charged pixels, in any order")
-#: A line of pixels is charged where it changes so many times as much as half of them do at most, and by so much.
-_TIMES, _LEAST = 10.0, 50.0
+#: A line of pixels is charged where it changes so many times as much as an eighth of them do at most, and by so much;
+#: a run may charge half of all lines.
+_TIMES, _PART, _LEAST = 10.0, 0.125, 50.0
 #: A run that goes over less than this part of the trains of others is told.
 _SHORT = 0.9
 #: Trains may be lost, but no more than so many for each that is there, and some more.
@@ -49,7 +50,7 @@ def arrange(kind: DetectorType, injection: Injection, runs: Sequence[RunFacts], 
     for run in runs:
         check_run(kind, run)
     found = {run.path: patterns_of(injection, run) for run in runs}
-    numbers = list(range(len(runs))) if keep else [_number(run, found[run.path]) for run in runs]
+    numbers = list(range(len(runs))) if keep else _numbers(runs, [found[run.path] for run in runs])
     origin = "as given" if keep else f"its {injection.lines} that are charged"
     first = dict(zip(reversed(numbers), reversed(runs), strict=True))
     order = list(dict.fromkeys(numbers))
@@ -121,8 +122,14 @@ def charged(injection: Injection, run: RunFacts) -> tuple[int, ...]:
     return tuple(lines.tolist())
 
 
+def not_charged(injection: Injection, run: RunFacts) -> Array:
+    """All other lines, (n,) int64, ascending; arguments and errors are those of :func:`charged`."""
+    assert run.scan is not None  # nothing else is arranged
+    return np.setdiff1d(np.arange(len(run.scan.changes)), charged(injection, run))
+
+
 def changed(changes: Array) -> Array:
-    """Lines that change so much more than most that they are charged, ascending.
+    """Lines that change so much more than others that they are charged, ascending.
 
     Parameters
     ----------
@@ -136,7 +143,7 @@ def changed(changes: Array) -> Array:
 
 
 def _limit(changes: Array) -> float:
-    return max(_LEAST, _TIMES * float(np.median(changes)))
+    return max(_LEAST, _TIMES * float(np.quantile(changes, _PART)))
 
 
 def _check_trains(run: RunFacts) -> None:
@@ -176,10 +183,15 @@ def patterns_of(injection: Injection, run: RunFacts) -> tuple[int, ...]:
     return whole
 
 
-def _number(run: RunFacts, found: Sequence[int]) -> int:
-    """The pattern of a run; of several the one that slow control tells, else the first."""
-    told = run.scan.told if run.scan else None
-    return told if told is not None and told in found else found[0]
+def _numbers(runs: Sequence[RunFacts], found: Sequence[tuple[int, ...]]) -> list[int]:
+    """The pattern of each run: of several the one that slow control tells, else one that no other run is for."""
+    taken, numbers = {own[0] for own in found if len(own) == 1}, []
+    for run, own in zip(runs, found, strict=True):
+        told = run.scan.told if run.scan else None
+        free = (one for one in own if one not in taken)
+        numbers.append(told if told is not None and told in own else next(free, own[0]))
+        taken.add(numbers[-1])
+    return numbers
 
 
 def _moved(injection: Injection, arranged: Sequence[Arranged]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from calib_core.axes import Array, At
+from calib_core.characterisation import by_pattern
 from calib_core.characterisation.accumulators import Slots
 from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
 from calib_core.detector import DetectorType, Frames
@@ -73,12 +74,15 @@ class Pattern:
         Place of the run along axes.
     pixels : (p,) int64
         Flat places in a module, ascending.
+    others : (n,) int64
+        Lines of pixels that the run does not charge, ascending.
     first_train, positions : int
         Trains of the run.
     """
 
     at: At
     pixels: Array
+    others: Array
     first_train: int
     positions: int
 
@@ -97,7 +101,8 @@ def patterns_of(context: Context, unit: Unit, injection: Injection) -> dict[str,
         scan = arranged.run.scan
         assert scan is not None  # nor without one
         pixels = np.flatnonzero(injection.charged(context.detector.shape, arranged.at["pattern"]))
-        found[key] = Pattern(arranged.at, pixels, scan.first_train, scan.last_train - scan.first_train + 1)
+        others = by_pattern.not_charged(injection, arranged.run)
+        found[key] = Pattern(arranged.at, pixels, others, scan.first_train, scan.last_train - scan.first_train + 1)
     return found
 
 
@@ -121,7 +126,7 @@ class ScanSeries(Accumulator):
             context.buffers.full((longest, 2, self._pixels), np.uint16, 0) for _ in unit.block]
         self.seen = np.zeros(len(unit.block), np.int64)
         places = injection.pixels_of_lines(context.detector.shape, _OF_LINE)
-        self._lines = {key: LineRanges(places) for key in self._patterns}
+        self._lines = {key: LineRanges(places, one.others) for key, one in self._patterns.items()}
         self.maps: list[Maps] = [{} for _ in unit.block]
         #: By slot and key of the run: first position and length of each scan that was taken.
         self.taken: list[dict[str, Sequence[tuple[int, int]]]] = [{} for _ in unit.block]

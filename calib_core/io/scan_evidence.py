@@ -15,7 +15,7 @@ from calib_core.detector.injection import Injection
 from calib_core.errors import BadInput
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.run import Run
-from calib_core.numerics.scan_lines import lines_above_others
+from calib_core.numerics.scan_lines import changing_lines
 
 #: Frames that are looked at: a few of any steps show which lines of pixels change.
 _FRAMES = 24
@@ -64,7 +64,7 @@ def _changes(
         with suppress(BadInput):
             some = one.some(_FRAMES)
             if len(some) > 1:
-                above = lines_above_others(some.adc, injection.pixels_of_lines(some.adc.shape[1:]))
+                above = changing_lines(some.adc, injection.pixels_of_lines(some.adc.shape[1:]))
                 changes = np.ptp(above, axis=0)
                 course = above[:, changes > changes.max() / 2].mean(axis=1)
                 steps = (some.train.astype(np.int64) - first).tolist()

@@ -10,8 +10,14 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 
-def lines_above_others(signal: Array, places: Array) -> Array:
-    """Median signal of each line of pixels in each frame, after what all lines share was taken away.
+#: One line in so many is taken for not charged, those that change least: three of four may be charged.
+_QUIET = 4
+
+
+def changing_lines(signal: Array, places: Array) -> Array:
+    """Median signal of each line of pixels in each frame, above those lines that change least.
+
+    Half of the lines may be charged, so that the median of all is no signal of any.
 
     Parameters
     ----------
@@ -23,8 +29,31 @@ def lines_above_others(signal: Array, places: Array) -> Array:
     -------
     (n, lines) float64, ADU
     """
-    lines = np.median(signal.reshape(len(signal), -1)[:, places], axis=2)
-    return np.asarray(lines - np.median(lines, axis=1, keepdims=True))
+    order = np.argsort(np.ptp(_medians(signal, places), axis=0), kind="stable")
+    return lines_above_others(signal, places, order[: -(-len(places) // _QUIET)])
+
+
+def lines_above_others(signal: Array, places: Array, others: Array) -> Array:
+    """Median signal of each line of pixels in each frame, after what other lines share was taken away.
+
+    Parameters
+    ----------
+    signal : (n, slow_scan, fast_scan) array, ADU
+    places : (lines, k) int64
+        Flat places of pixels of each line.
+    others : (m,) int64
+        Lines that are not charged.
+
+    Returns
+    -------
+    (n, lines) float64, ADU
+    """
+    lines = _medians(signal, places)
+    return np.asarray(lines - np.median(lines[:, others], axis=1, keepdims=True))
+
+
+def _medians(signal: Array, places: Array) -> Array:
+    return np.asarray(np.median(signal.reshape(len(signal), -1)[:, places], axis=2))
 
 
 class LineRanges:
@@ -34,10 +63,12 @@ class LineRanges:
     ----------
     places : (lines, k) int64
         Flat places of pixels of each line.
+    others : (m,) int64
+        Lines that are not charged.
     """
 
-    def __init__(self, places: Array) -> None:
-        self._places = places
+    def __init__(self, places: Array, others: Array) -> None:
+        self._places, self._others = places, others
         self._least, self._most = (np.full(len(places), sign * np.inf) for sign in (1, -1))
 
     def add(self, signal: Array) -> None:
@@ -48,7 +79,7 @@ class LineRanges:
         signal : (n, slow_scan, fast_scan) array, ADU
         """
         if len(signal):
-            above = lines_above_others(signal, self._places)
+            above = lines_above_others(signal, self._places, self._others)
             np.minimum(self._least, above.min(axis=0), out=self._least)
             np.maximum(self._most, above.max(axis=0), out=self._most)
 

@@ -94,6 +94,15 @@ def test_slow_control_that_says_another_pattern_is_told() -> None:
     assert any("says that its pattern is 5, but it is taken for 0" in one for one in found.notes)
 
 
+def test_a_run_that_charges_two_patterns_is_for_the_one_that_no_other_run_charges() -> None:
+    """Whatever the order of the runs, where slow control tells nothing."""
+    for runs in ((run(0, 1), run(1, 1, 2)), (run(1, 1, 2), run(0, 1))):
+        found = arrange(*runs)
+        assert places(found) == {1: "r0", 2: "r1"}
+        assert not any("left out" in one for one in found.notes)
+    assert places(arrange(run(0, 1, 2), run(1, 1, 2))) == {1: "r0", 2: "r1"}
+
+
 def test_the_order_is_kept_where_that_is_asked_for() -> None:
     found = arrange(run(0, 3), run(1, 0), keep=True)
     assert places(found) == {0: "r0", 1: "r1"}

@@ -28,7 +28,8 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_half_rows_change_by_what_numpy_says(path: Path) -> None:
     data = RunDirectory(path)["HED_DET_AGIPD500K2G/DET/3CH0:xtdf", "image.data"].ndarray()[:, 0].astype(float)
     halves = np.concatenate([np.median(data[..., :64], axis=2), np.median(data[..., 64:], axis=2)], axis=1)
-    expected = np.ptp(halves - np.median(halves, axis=1, keepdims=True), axis=0)
+    quiet = np.argsort(np.ptp(halves, axis=0), kind="stable")[:256]  # the quarter that changes least
+    expected = np.ptp(halves - np.median(halves[:, quiet], axis=1, keepdims=True), axis=0)
     with Run.open(path) as run:
         [detector] = run.detectors
         found = scan_evidence(run, detector, detector.type.injections["current"], FrameSelection())
