@@ -90,7 +90,7 @@ def test_numbers_are_those_of_the_maps_and_another_fit_draws_no_model(context: C
 def test_pixels_without_samples_or_a_cloud_say_so(context: Context) -> None:
     assert explained(PhotonPeaks(), context, 100).notes == ("It has no samples.",)
     assert "not fitted yet" in explained(PhotonPeaks(), context, 5, cloud=float("nan")).notes[0]
-    assert "not here" in explained(PhotonPeaks(), Context(KIND, (0,)), 5).notes[0]
+    assert "not where they were" in explained(PhotonPeaks(), Context(KIND, (0,)), 5).notes[0]
 
 
 def test_a_pixel_is_explained_at_once(context: Context) -> None:
