@@ -46,9 +46,10 @@ def shown(window):
 def has_preview(window):
     """Whether a whole picture of the preview is on the screen."""
     subject = shown(window).subject
+    picture = shown(window).picture
     return (isinstance(bare(subject), PreviewSubject) and subject.state.startswith("preview,")
-            and shown(window).picture is subject.picture and shown(window).picture.coverage.min() == 1
-            and Pick("corrected") in shown(window).picture.maps)  # maps of the slots come after those wished before
+            and picture is not None and picture is subject.picture and picture.coverage.min() == 1
+            and Pick("corrected") in picture.maps)  # maps of the slots come after those wished before
 
 
 def open_by_keys(window, qtbot, root, text):

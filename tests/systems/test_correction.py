@@ -170,7 +170,7 @@ def test_lines_of_regions_lie_beside_the_samples_of_their_module(case: Case, tmp
     regions = (first, np.s_[8:40, :200], -1, "roi1"), (second, np.s_[:, 600:616], -2, "roi2")
     for module, place, axis, name in regions:
         source = f"{DETECTOR}/CORR/JNGFR{module:02d}:daqOutput"
-        assert {key for key in run[source] if "roi" in key} == {f"data.{name}.data"}
+        assert {key for key in run.keys_for_source(source) if "roi" in key} == {f"data.{name}.data"}
         adc, mask = (run[source, f"data.{key}"].ndarray()[..., *place].astype(float) for key in ("adc", "mask"))
         samples = np.ma.MaskedArray(np.where(adc < 0.2, 0, adc), mask != 0)
         expected, found = samples.mean(axis=axis).filled(np.nan), run[source, f"data.{name}.data"].ndarray()
