@@ -159,6 +159,15 @@ class Knobs(BaseModel):
         mine, theirs = self.values(), baseline.values()
         return {name: value for name, value in mine.items() if value != theirs[name]}
 
+    def idle(self, names: Iterable[str]) -> Iterator[tuple[Knob, list[Knob]]]:
+        """Those of some parameters that have no effect, as their part is switched off; its switch comes first."""
+        declared = {one.name: one for one in self.knobs()}
+        found: dict[str, list[Knob]] = {}
+        for one in map(declared.__getitem__, names):
+            if one.word in declared and not one.is_switch and not declared[one.word].default:
+                found.setdefault(one.word, []).append(one)
+        yield from ((declared[word], those) for word, those in found.items())
+
     def _checked(self, values: Mapping[str, Any], whole: Knobs, name: str = "") -> Self:
         try:
             return type(self).model_validate(values)

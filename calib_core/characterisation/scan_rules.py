@@ -13,14 +13,24 @@ from calib_core.detector import DetectorType
 from calib_core.explanation import RuleText
 from calib_core.numerics import limits
 from calib_core.numerics.scan_fits import DECAY_AT_END, FAILED, FEW_POINTS
-from calib_core.numerics.scan_regions import OK
+from calib_core.numerics.scan_regions import (
+    FEW_HIGH,
+    FEW_MEDIUM,
+    FEW_SAMPLES,
+    FLAT,
+    INVERTED,
+    NO_SWITCH,
+    OK,
+    SATURATED,
+)
 
 #: What the status of regions says where there are none, as the end of a sentence.
 _NO_REGIONS = {
-    1: "there are fewer samples than both stages need", 2: "most samples are saturated",
-    3: "the gain signal has no step that is large enough: the pixel does not switch",
-    4: "the gain signal falls where it should rise", 5: "there are too few samples in high gain",
-    6: "there are too few samples in medium gain", 7: "the signal does not rise: the pixel gets no charge"}
+    FEW_SAMPLES: "there are fewer samples than both stages need", SATURATED: "most samples are saturated",
+    NO_SWITCH: "the gain signal has no step that is large enough: the pixel does not switch",
+    INVERTED: "the gain signal falls where it should rise", FEW_HIGH: "there are too few samples in high gain",
+    FEW_MEDIUM: "there are too few samples in medium gain",
+    FLAT: "the signal does not rise: the pixel gets no charge"}
 #: What the status of the fit of medium gain says where its line is not to be trusted.
 _NO_MEDIUM = {FEW_POINTS: "there are too few samples in medium gain before its margin",
               FAILED: "the samples of medium gain determine no line with a hook",

@@ -30,7 +30,10 @@ def main() -> int:
         gc.disable()
         gc.freeze()  # libraries make half a million objects, which Python would go through several times at its end
         return status
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, RuntimeError) as error:
+        # what hits the making of a class comes in an error of Python's before 3.12
+        if not isinstance(error, KeyboardInterrupt) and not isinstance(error.__cause__, KeyboardInterrupt):
+            raise
         print("calibwb: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:  # main answers its own

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import ClassVar
 
 import numpy as np
@@ -10,18 +9,14 @@ import numpy as np
 from calib_core.constants.badpixels import BadPixels
 from calib_core.correction.bound_constant import Constants, Given
 from calib_core.correction.images import Images
-from calib_core.correction.named_regions import NamedRegion, check_on, groups_of
-from calib_core.correction.step import Bound, Step
+from calib_core.correction.named_regions import NamedRegion, OfRegions
+from calib_core.correction.step import Bound
 from calib_core.detector import DetectorType
 from calib_core.errors import BadParameter
 from calib_core.params import knob
-from calib_core.typed import plain
-
-_ORDER = "module, first column, that behind the last, first row, that behind the last"
-_EXAMPLE = "3,0,256,0,512"
 
 
-class KnownStage(Step):
+class KnownStage(OfRegions):
     """Put samples of regions whose gain bits are known to be wrong into one gain stage."""
 
     word: ClassVar[str] = "known_stage"
@@ -29,22 +24,13 @@ class KnownStage(Step):
     unit_in: ClassVar[str] = ""
     unit_out: ClassVar[str] = ""
     use_when: ClassVar[str] = "Gain bits of a part of a module are wrong, and the stage of its samples is known."
+    order: ClassVar[str] = "module, first column, that behind the last, first row, that behind the last"
+    example: ClassVar[str] = "3,0,256,0,512"
     caution: ClassVar[str] = "Whoever names a region vouches for the stage: samples of another get a wrong value."
 
     regions: str = knob("", unit="numbers", help="Module, first column, that behind the last, first row, that behind "
                         "the last; further regions follow, with commas between")
     stage: int = knob(0, ge=0, le=2, help="Gain stage that is put there, counted from 0")
-
-    @property
-    def modules(self) -> tuple[int, ...]:
-        """Modules that have regions."""
-        return tuple(one.module for one in self._regions())
-
-    def check(self) -> None:
-        """Refuse regions that are written otherwise, with BadParameter."""
-        list(self._regions())
-        if self.on and not plain(self.regions):
-            raise BadParameter(f"{self.word} is not allowed without {self.word}_regions, such as {_EXAMPLE}.")
 
     def bind(self, constants: Constants, kind: DetectorType) -> Bound:
         """Take no constants.
@@ -64,8 +50,6 @@ class KnownStage(Step):
         if self.stage >= len(kind.stages):
             raise BadParameter(f"{self.word}_stage = {self.stage} is not allowed; {kind.title} has stages 0 to "
                                f"{len(kind.stages) - 1}.")
-        for region in self._regions():
-            check_on(region, kind, f"{self.word}_regions")
         return bound
 
     def apply(self, images: Images, given: Given, kind: DetectorType) -> None:
@@ -89,11 +73,11 @@ class KnownStage(Step):
     def _inside(self, kind: DetectorType) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
         """Whether each pixel of a module is in one of its regions."""
         inside = np.zeros(kind.shape, bool)
-        for region in self._regions():
+        for region in self.named():
             inside[region.place] |= region.module == kind.number
         return inside
 
-    def _regions(self) -> Iterator[NamedRegion]:
-        name = f"{self.word}_regions"
-        for module, left, right, top, bottom in groups_of(self.regions, name, _ORDER, _EXAMPLE):
-            yield NamedRegion(module, (top, bottom), (left, right))
+    def region_of(self, *numbers: int) -> NamedRegion:
+        """The region of a module, of columns and of rows."""
+        module, left, right, top, bottom = numbers
+        return NamedRegion(module, (top, bottom), (left, right))

@@ -211,10 +211,20 @@ def _planned(spec: JobSpec) -> Plan:
                   bool(raw) and method.frame_selection().partial)
         plan = _plan(spec, family, method, opened)
         check_unchanged(opened)
-        return plan
+        return replace(plan, notes=(*plan.notes, *_without_effect(family, method, usual)))
     except BaseException:
         _close(opened.values())
         raise
+
+
+def _without_effect(family: Family, method: Method, usual: Method) -> Iterator[str]:
+    """Sentences on parameters of steps that are off, unless they are as a preset has them."""
+    changed = set(method.changed_from(usual))
+    for preset in family.presets_of(usual):
+        changed -= preset.values.keys() - method.changed_from(usual.with_changes(preset.values)).keys()
+    for switch, those in method.idle(sorted(changed)):
+        yield (f"{', '.join(one.flag for one in those)} {'has' if len(those) == 1 else 'have'} no effect: "
+               f"{switch.part} is off; {switch.flag} does it.")
 
 
 def _close(runs: Iterable[Run]) -> None:

@@ -92,7 +92,7 @@ def _generate_mark(context: Any, builder: Any, signature: Any, arguments: Any) -
 
 @intrinsic  # type: ignore[untyped-decorator]
 def widest_of(typing_context: Any, low: Any, high: Any) -> Any:
-    """The width of the widest of a tile's gates, uint16, an empty one being as wide as can be; and whether one is."""
+    """The width of the widest of a tile's gates, uint16, and whether some are empty, whose widths wrap around."""
     return types.UniTuple(types.int64, 2)(low, high), _generate_mark
 
 

@@ -164,6 +164,7 @@ def test_the_correction_of_the_facility_runs_and_says_what_it_leaves_out(
     done = correct(shifted, tmp_path / "a", capsys, "--preset", "production")
     for title in ("Medium gain forced", "High gain forced"):
         assert [text for text in done.warnings if text.startswith(f"{title} is left out: offsets of")]
+    assert not [text for text in done.warnings if "no effect" in text]  # what a preset has is nobody's slip
     correct(shifted, tmp_path / "b", capsys, "--low-medium-gap", "--blc-set-min", "--cm", "--no-rel-gain",
             "--no-xray-gain")
     first, second = content(tmp_path / "a"), content(tmp_path / "b")

@@ -181,6 +181,13 @@ def test_lines_of_regions_lie_beside_the_samples_of_their_module(case: Case, tmp
     assert lines == 2 * TRAINS
 
 
+def test_parameters_of_steps_that_are_off_are_told(case: Case, tmp_path: Path, capsys: Capture) -> None:
+    done = correct(case, tmp_path, capsys, "--rois-regions", f"{MODULES[0]},0,9,0,9,-1", "--rois-threshold", "3")
+    assert done.status == 0, done.errors
+    told = "--rois-regions, --rois-threshold have no effect: Means of regions is off; --rois does it."
+    assert told in done.warnings
+
+
 def test_numbers_of_frames_are_those_of_the_raw_run(case: Case, corrected: Path) -> None:
     run = RunDirectory(corrected)
     for module in MODULES:

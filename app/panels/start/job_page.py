@@ -358,7 +358,8 @@ class JobPage(QWidget):
             self.allowed.say("\n".join(allowed(self.survey, self.knobs.changes())))
 
     def _show_amount(self) -> None:
-        with suppress(CalibrationError):  # as above
+        self.amount.say("")  # where a value is not allowed there is none, and not that of before
+        with suppress(CalibrationError):
             self.amount.say(amount(self.inputs.table, Choices(
                 Path(), self.modules.value(), parameters=self.knobs.changes(), conditions=self.condition.changes(),
                 resources=self.resources.changes())))

@@ -18,6 +18,16 @@ def run():
     Short()
     time.sleep(60)
 """, 130, "calibwb: interrupted"),
+    "while a class is made": ("""
+class Named:
+    def __set_name__(self, owner, name):
+        signal.raise_signal(signal.SIGINT)
+
+def run():
+    class Owner:
+        one = Named()
+    time.sleep(60)
+""", 130, "calibwb: interrupted"),
     "after the end": ("""
 def run():
     atexit.register(lambda: signal.raise_signal(signal.SIGINT))
