@@ -271,6 +271,7 @@ def _enough(steps: Array, least: int) -> Array:
 def _sentence(errors: ScanErrors) -> str:
     """Errors in per cent, two digits each; what has none is named."""
     named = {"slope HG": errors.slope, "ratio": errors.ratio, "step at the switch": errors.step}
-    parts = [f"{name} ± {100 * value:.2g} %" if np.isfinite(value) else f"no {name}" for name, value in named.items()]
+    parts = [f"{name} ± {float(f'{100 * value:.2g}'):g} %" if np.isfinite(value) else f"no {name}"
+             for name, value in named.items()]
     few = " of the signal" if np.isfinite(errors.step) else "; there are too few steps on a side of the switch"
     return f"This scan allows, for each pixel and memory cell: {', '.join(parts)}{few}."

@@ -166,9 +166,9 @@ def foreseen(
 
 
 def _takes(method: Method, read: int, images: int, threads: int) -> str:
-    """How long it takes, as the end of a sentence; not how long what is made takes to the disk."""
+    """How long it takes, as the end of a sentence; how long what is made takes to the disk is not known yet."""
     seconds = _work_seconds(method, read, images, threads)
-    return f", which takes about {_time(seconds)} with {threads} thread{'s' * (threads != 1)}, and writing"
+    return f", which takes about {_time(seconds)} with {threads} thread{'s' * (threads != 1)}, writing not counted"
 
 
 def _unit(method: Method, context: Context, keys: tuple[str, ...]) -> Unit:

@@ -70,7 +70,12 @@ def said(method: PulseCapacitor, steps: int) -> list[float]:
     found = re.fullmatch(r"This scan allows, for each pixel and memory cell: slope HG ± (.*) %, ratio ± (.*) %, "
                          r"step at the switch ± (.*) % of the signal\.", first)
     assert found is not None
+    assert "e" not in "".join(found.groups())  # 150 %, not 1.5e+02 %
     return [float(one) for one in found.groups()]
+
+
+def test_large_errors_are_whole_numbers() -> None:
+    assert max(said(PulseCapacitor(), 290)) > 100
 
 
 @pytest.mark.parametrize(("steps", "measured"), [(600, [0.057, 1.3, 2.0]), (1200, [0.057, 0.19, 0.6])])

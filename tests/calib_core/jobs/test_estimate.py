@@ -41,7 +41,7 @@ def test_a_whole_scan_of_a_module_is_said_before_anything_is_read() -> None:
     assert number == 442_918_502_400
     assert told(scan_of_eight_runs()) == (
         f"Reads up to {number / 2**30:.1f} GiB in 1,689,600 frames, which takes about 9 min with 2 threads, "
-        "and writing.")
+        "writing not counted.")
     assert "18 min with 1 thread," in told(scan_of_eight_runs(), 1)
 
 
