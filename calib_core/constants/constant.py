@@ -149,6 +149,9 @@ GAIN_MAP = ConstantKind(
     "GainMap", "", "f8", "Factor that brings a pixel's signals onto one scale", "gain map", neutral=1)
 CTE = ConstantKind("CTE", "", "f8", "Share of a pixel's charge that reaches the read-out", "charge transfer",
                    neutral=1)
+PIXEL_ORDER = ConstantKind(
+    "PixelOrder", "", "i4", "Number of the pixel, row × columns + column, that stands at each place of the sensor; "
+    "-1 where none does", "order of pixels")
 #: All of them by their names.
 KINDS = {one.name: one for one in tuple(globals().values()) if isinstance(one, ConstantKind)}
 #: Attribute of a gain map: whether it gives back too what charge loses on its way to the read-out.

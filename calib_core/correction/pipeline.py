@@ -48,9 +48,10 @@ class BoundPipeline:
         return all(one.step.whole_numbers for one in self.steps)
 
     @property
-    def told(self) -> tuple[str, ...]:
-        """Sentences on the constants."""
-        return tuple(text for one in self.steps for text in one.step.told(one.given, self.kind))
+    def told(self) -> tuple[tuple[str, str], ...]:
+        """What is to be known of constants: the title of each, and words that follow it and the module's number."""
+        return tuple((one.step.needs[0].title, text)
+                     for one in self.steps for text in one.step.told(one.given, self.kind))
 
     def read(self, cells: Sequence[int] = ()) -> BoundPipeline:
         """The same with constants in memory, which is freed with it.

@@ -320,7 +320,7 @@ class Step(Part):
         return kind.saturation
 
     def told(self, given: Given, kind: DetectorType) -> Sequence[str]:
-        """What whoever looks at the results should know of its constants.
+        """What whoever looks at the results should know of the constant that it needs.
 
         Parameters
         ----------
@@ -331,8 +331,8 @@ class Step(Part):
         Returns
         -------
         sequence of str
-            Words that follow “The <label of the input> of module <number> ”, without full stop; empty where there is
-            nothing.
+            Words that follow “The <title of the first of what it needs> of module <number> ”, without full stop;
+            empty where there is nothing.
         """
         return ()
 

@@ -69,9 +69,9 @@ class ChargeTransfer(Step):
         """
         known = (values := np.asarray(given[CTE.name].data, float))[np.isfinite(values) & (values > 0)]
         if not known.size:
-            return ("keeps no charge on its way to the read-out, by its map of charge transfer",)
+            return ("keeps no charge on its way to the read-out",)
         return (f"keeps {known.min():.4f} to {known.max():.4f} of a pixel's charge on its way to the read-out, half "
-                f"of the pixels more than {np.median(known):.4f}, by its map of charge transfer",)
+                f"of the pixels more than {np.median(known):.4f}",)
 
     def apply(self, images: Images, given: Given, kind: DetectorType) -> None:
         """Divide; nothing is found on the way.

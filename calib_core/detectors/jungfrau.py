@@ -23,6 +23,7 @@ from calib_core.correction.mask import Mask
 from calib_core.correction.offset import Offset
 from calib_core.correction.region_means import RegionMeans
 from calib_core.correction.relative_gain import GainPerEnergy
+from calib_core.correction.strixels import StrixelOrder
 from calib_core.detector import Array, Calibration, DetectorType, GainStage, RawLayout
 from calib_core.detector.clues import Coded, Device, Scaled, Seen, Told, Usual, stage_told
 from calib_core.detector.condition_parts import BIAS_VOLTAGE, PIXELS_FAST_SLOW, SENSOR_TEMPERATURE, pixels
@@ -177,6 +178,8 @@ JUNGFRAU = DetectorType(
     calibrations={
         **{k: Calibration(f"{k}10Hz", _DIMS) for k in ("Offset", "Noise", "BadPixelsDark")},
         **{k: Calibration(f"{k}10Hz", _DIMS, parameters=_OF_GAIN) for k in ("RelativeGain", "BadPixelsFF")},
+        # no database has it
+        "PixelOrder": Calibration("PixelOrder", ("slow_scan", "fast_scan"), parameters=(), of_all=True),
     },
     geometry=_geometry,
     geometry_note="EXtra-geom, example arrangement",
@@ -186,6 +189,6 @@ JUNGFRAU = DetectorType(
 )
 
 _CORRECT = Correct(steps=(StageOfBits(), KnownStage(on=False), MarkEnds(), Offset(), GainPerEnergy(),
-                          LargePixels(on=False), Mask(), RegionMeans(on=False)))
+                          LargePixels(on=False), Mask(), StrixelOrder(on=False), RegionMeans(on=False)))
 
 declare(Family("JUNGFRAU", "JUNGFRAU", (JUNGFRAU,), (*with_defaults("jungfrau", Dark()), _CORRECT), __doc__))

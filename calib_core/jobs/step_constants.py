@@ -97,7 +97,7 @@ def bind_before(spec: JobSpec, method: Method, detector: Detector, modules: Sequ
     skipped = tuple(left_out(bound))
     check_same_steps(bound)
     codes = check_same_codes(steps, bound, there)
-    told = (f"The {inputs[0].label} of module {number} {text}." for number, one in bound.items() for text in one.told)
+    told = (f"The {title} of module {number} {text}." for number, one in bound.items() for title, text in one.told)
     used = ({kind: one.stored for kind, one, chosen in of_module.files() if not chosen.of_store}
             for of_module in constants.values())
     without = dict.fromkeys(text for one in bound.values() for text in _without(one))

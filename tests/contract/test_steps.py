@@ -58,6 +58,7 @@ from calib_core.correction.set_min import SetMinimum
 from calib_core.correction.split_events import SplitEvents
 from calib_core.correction.step import Step
 from calib_core.correction.stripes import Stripes
+from calib_core.correction.strixels import StrixelOrder
 from calib_core.correction.transfer import ChargeTransfer
 from calib_core.correction.trusted import TrustedFlags
 from calib_core.correction.whole_asics import WholeAsics
@@ -180,7 +181,7 @@ def test_every_step_is_tried() -> None:
         MatchHistograms, MeltSnow, TrustedFlags, QuietAsics, WholeAsics,
         # against NumPy there
         RoundPhotons, Isolated, ZeroNans, ZeroOrange, Overflow, LargePixels, ChargeTransfer, KnownStage,
-        RegionMeans,
+        RegionMeans, StrixelOrder,
         # whose constant has a number beside its values
         AbsoluteGain}
 

@@ -181,6 +181,37 @@ def test_lines_of_regions_lie_beside_the_samples_of_their_module(case: Case, tmp
     assert lines == 2 * TRAINS
 
 
+def test_samples_of_strixels_come_to_places_that_a_file_tells(case: Case, tmp_path: Path, capsys: Capture) -> None:
+    """Columns from right to left, but the first two are halves of one large pixel."""
+    [module, _] = MODULES
+    order = np.arange(SHAPE[0] * SHAPE[1]).reshape(SHAPE)[:, ::-1].copy()
+    order[:, 1] = order[:, 0]
+    with h5py.File(tmp_path / "order.h5", "w") as file:
+        file[f"{DETECTOR}_JNGFR{module:02d}/PixelOrder/0/data"] = order.astype("i4")
+    done = correct(case, tmp_path / "out", capsys, "--modules", str(module), "--strixels",
+                   "--constants-pixelorder", str(tmp_path / "order.h5"), "--strixel-double-norm", "4")
+    assert done.status == 0, done.errors
+    assert (f"The order of pixels of module {module} has no pixel at 0 of 524288 places, none of which for {SHAPE[0]} "
+            f"pixels and several for {SHAPE[0]}, whose samples are divided by 4.") in done.warnings
+    plain = correct(case, tmp_path / "plain", capsys, "--modules", str(module), "--strixel-sensor", "")
+    assert plain.status == 0, plain.errors
+    moved, kept = (JUNGFRAU(RunDirectory(one), DETECTOR, modules=[module])
+                   for one in (tmp_path / "out", tmp_path / "plain"))
+    for key in ("adc", "mask", "gain"):
+        found, expected = (np.asarray(one.get_array(f"data.{key}")) for one in (moved, kept))
+        expected = expected[..., ::-1].copy()
+        expected[..., 1] = expected[..., 0]
+        if key == "adc":
+            expected[..., :2] /= 4
+        np.testing.assert_array_equal(found, expected, err_msg=key)
+
+
+def test_orders_of_strixels_that_nobody_has_are_refused(case: Case, tmp_path: Path, capsys: Capture) -> None:
+    done = correct(case, tmp_path, capsys, "--strixel-sensor", "A0123")
+    assert done.status == 2
+    assert "no public source has the order of its pixels; --strixels takes it from a file" in done.errors[0]
+
+
 def test_parameters_of_steps_that_are_off_are_told(case: Case, tmp_path: Path, capsys: Capture) -> None:
     done = correct(case, tmp_path, capsys, "--rois-regions", f"{MODULES[0]},0,9,0,9,-1", "--rois-threshold", "3")
     assert done.status == 0, done.errors

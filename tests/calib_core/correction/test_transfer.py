@@ -36,9 +36,9 @@ def test_charge_that_was_lost_is_given_back() -> None:
     pipeline.apply(one)
     np.testing.assert_allclose(one.values, charge, rtol=2e-7, atol=1e-4)
     assert not one.mask.any()
-    assert pipeline.told == (
-        f"keeps {kept.min():.4f} to {kept.max():.4f} of a pixel's charge on its way to the read-out, half of the "
-        f"pixels more than {np.median(kept):.4f}, by its map of charge transfer",)
+    assert pipeline.told == ((
+        "charge transfer", f"keeps {kept.min():.4f} to {kept.max():.4f} of a pixel's charge on its way to the "
+        f"read-out, half of the pixels more than {np.median(kept):.4f}"),)
 
 
 def test_pixels_that_keep_no_charge_have_no_signal() -> None:
