@@ -52,7 +52,8 @@ class StrixelOrder(Step):
         odd = numbers[~((numbers >= -1) & (numbers < pixels) & (numbers == np.floor(numbers)))]
         if odd.size:
             raise BadInput(f"{found.why} has {odd.size} of {numbers.size} entries that are no pixels, such as "
-                           f"{odd.flat[0]:g}; those of {kind.title} are 0 to {pixels - 1}, row × {kind.shape[1]} + column, and -1 is none.")
+                           f"{odd.flat[0]:g}; those of {kind.title} are 0 to {pixels - 1}, row × {kind.shape[1]} + "
+                           "column, and -1 is none.")
         return bound
 
     def told(self, given: Given, kind: DetectorType) -> tuple[str, ...]:
@@ -65,9 +66,9 @@ class StrixelOrder(Step):
         """
         order = np.asarray(given[PIXEL_ORDER.name].data).astype(np.int64).reshape(-1)
         times = np.bincount(order[order >= 0], minlength=kind.pixels)
-        return (f"has no pixel at {int((order < 0).sum())} of {order.size} places, none of which for "
-                f"{int((times == 0).sum())} pixels and several for {int((times > 1).sum())}, whose samples are divided "
-                f"by {self.double_norm:g}",)
+        return (f"has no pixel at {int((order < 0).sum())} of {order.size} places; {int((times == 0).sum())} pixels "
+                f"have none and {int((times > 1).sum())} have several, whose samples are divided by "
+                f"{self.double_norm:g}",)
 
     def apply(self, images: Images, given: Given, kind: DetectorType) -> None:
         """Bring samples to their places; nothing is found on the way.

@@ -191,8 +191,8 @@ def test_samples_of_strixels_come_to_places_that_a_file_tells(case: Case, tmp_pa
     done = correct(case, tmp_path / "out", capsys, "--modules", str(module), "--strixels",
                    "--constants-pixelorder", str(tmp_path / "order.h5"), "--strixel-double-norm", "4")
     assert done.status == 0, done.errors
-    assert (f"The order of pixels of module {module} has no pixel at 0 of 524288 places, none of which for {SHAPE[0]} "
-            f"pixels and several for {SHAPE[0]}, whose samples are divided by 4.") in done.warnings
+    assert (f"The order of pixels of module {module} has no pixel at 0 of 524288 places; {SHAPE[0]} pixels have none "
+            f"and {SHAPE[0]} have several, whose samples are divided by 4.") in done.warnings
     plain = correct(case, tmp_path / "plain", capsys, "--modules", str(module), "--strixel-sensor", "")
     assert plain.status == 0, plain.errors
     moved, kept = (JUNGFRAU(RunDirectory(one), DETECTOR, modules=[module])

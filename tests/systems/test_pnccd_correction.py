@@ -74,8 +74,8 @@ def test_charge_that_is_lost_on_its_way_is_given_back(many: Simulated, tmp_path:
     words = ("--no-common-mode", "--no-split-events")
     given_back = corrected(CASE, lossy, tmp_path / "on", capsys, *words, "--cti-corr", constants=constants)
     check(pulls(given_back, "pixels_rg"), least=10_000)
-    told = (f"The charge transfer of module 0 keeps {share.min():.4f} to {share.max():.4f} of a pixel's charge on its "
-            "way to the read-out")
+    told = (f"The charge transfer of module 0 keeps {share.min():.4f} to {share.max():.4f} of a pixel's charge on "
+            "its way to the read-out")
     assert any(told in text for text in given_back.said)
     plain = corrected(CASE, lossy, tmp_path / "off", capsys, *words, constants=constants)
     assert not any(told in text for text in plain.said)

@@ -55,8 +55,8 @@ def test_what_has_no_place_is_told() -> None:
     lost = 48 - len(np.unique(places[places >= 0]))
     [(title, told)] = bound(StrixelOrder(on=True), KIND, PixelOrder=KnownConstant(places)).told
     assert title == "order of pixels"
-    assert told == (f"has no pixel at 2 of 48 places, none of which for {lost} pixels and several for 1, whose "
-                    "samples are divided by 2")
+    assert told == (f"has no pixel at 2 of 48 places; {lost} pixels have none and 1 have several, whose samples are "
+                    "divided by 2")
 
 
 @pytest.mark.parametrize("odd", [48, -2, 0.5, np.nan])
