@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from calib_core.axes import Axis
 from calib_core.detector import FrameSelection
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.run import Run
@@ -64,6 +65,27 @@ def frames_left_out(selection: FrameSelection, frames: _Frames, runs: _Runs) -> 
     by_energy = selection.least_energy is not None or selection.most_energy is not None
     if by_energy or selection.lit != "off" or selection.sequences or selection.trains or selection.pulses != ALL:
         yield from _of_modules(frames, runs, _left_out)
+
+
+def cells_left_out(cells: Sequence[int], axis: Axis | None) -> Iterator[str]:
+    """Say which memory cells of the detector are used where not all were asked for.
+
+    Parameters
+    ----------
+    cells : sequence of int
+        Of the detector.
+    axis : Axis or None
+        Memory cells of the results; None, or groups of them, where there is no choice.
+
+    Yields
+    ------
+    str
+    """
+    if axis is None or axis.members or len(axis) == len(cells):
+        return
+    used = [(int(label), int(label)) for label in axis.labels]
+    yield (f"Of {len(cells):,} memory cells {len(used):,} are read and have results, as was asked for "
+           f"({_named(used)}); the other {len(cells) - len(used):,} are in no constant.")
 
 
 def _left_out(frames: ModuleFrames, run: str) -> str:

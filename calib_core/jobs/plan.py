@@ -20,7 +20,7 @@ from calib_core.errors import BadInput, BadParameter, and_others
 from calib_core.io.budget import cells_per_block, usable_processors
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.run import Run
-from calib_core.jobs.asked_for import frames_left_out, not_there
+from calib_core.jobs.asked_for import cells_left_out, frames_left_out, not_there
 from calib_core.jobs.condition_of_runs import check_same_condition, doubts
 from calib_core.jobs.given import constants_of
 from calib_core.jobs.patience import Wait, check_unchanged, open_runs, patiently
@@ -293,19 +293,20 @@ def _of_runs(spec: JobSpec, family: Family, method: Method, opened: dict[Path, R
     method = _with_steps_that_are_done(method, before.bound)
     kind = _after(detector.type, before.bound)
     arranged = {one.key: one for one in found.taken}
-    context = Context(kind, cells, arranged, before=before.bound)
+    context = with_axes(method, Context(kind, cells, arranged, before=before.bound))
     source = Source(frames, runs, {}, chunk_bytes_of(spec, chosen.type.frame_bytes))
     told = cells_in_use(chosen.type, found.condition) if chosen.type.cells_told_by in spec.conditions else 0
     lacking = (*absent, *not_there(method.frame_selection(), frames, runs, told))
+    fewer = (*cells_left_out(cells, context.axes.get("cell")), *source.fewer_parts(spec.parts))
     for run in opened.values():
         run.forget_indexes()
     check_index(spec.memory_mb, source.index_bytes)
     return _with_units(Plan(
-        spec, found, detector, method, modules, with_axes(method, context), method.results(kind),
-        method.outputs(kind), found.condition, (), source, spec.threads or usable_processors(),
+        spec, found, detector, method, modules, context, method.results(kind), method.outputs(kind),
+        found.condition, (), source, spec.threads or usable_processors(),
         room_of(spec.memory_mb << 20, source.index_bytes), left_out,
         (*_notes(spec, found, left_out), *lacking, *unsure, *_of_time(spec, runs, method.outputs(kind)),
-         *before.told, *source.fewer_parts(spec.parts)),
+         *before.told, *fewer),
         before, tuple(frames_left_out(method.frame_selection(), frames, runs)), lacking,
     ))
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from calib_core.jobs.plan import make_plan
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.truth_constants import folder_of, write_truth
 from calib_core.simulate import default_settings, simulate
+from calib_core.simulate.scenes.pc import PulseCapacitor
 from calib_core.simulate.scenes.photons import Photons
 
 from .conftest import Dataset, run_job, survey
@@ -88,6 +90,19 @@ def test_a_correction_holds_constants_of_some_memory_cells_where_all_are_too_man
     assert planned.method.bytes_of_unit(planned.kind, 96) > 600 << 20
     assert needed < 700 << 20
     assert peak_of_job(spec, tmp_path) < 1.1 * 900
+
+
+def test_series_of_a_scan_are_cut_into_blocks_that_the_budget_holds(tmp_path: Path) -> None:
+    """Those of all memory cells at once would take more; one run in eight of the scan is there, which saves time."""
+    cells, trains, memory_mb = 10, 70, 384
+    settings = default_settings("AGIPD500K").with_changes({
+        "modules": "3", "memory_cells": cells, "frames_per_train": cells, "trains": trains})
+    [run] = simulate(settings, tmp_path / "data", scene=PulseCapacitor(step_charge=30.0, order="3")).runs.values()
+    spec = JobSpec(family="AGIPD", method="PC", out_folder=tmp_path / "out", memory_mb=memory_mb, threads=2,
+                   inputs={"scan": (str(run),)})
+    with closing(make_plan(spec)) as planned:
+        assert 4 * cells * trains * planned.detector_type.pixels > planned.room
+    assert peak_of_job(spec, tmp_path) < 1.1 * memory_mb
 
 
 def test_peak_memory_does_not_grow_with_the_trains(make_dataset: Callable[..., Dataset], tmp_path: Path) -> None:
