@@ -31,6 +31,8 @@ _NO_REGIONS = {
     INVERTED: "the gain signal falls where it should rise", FEW_HIGH: "there are too few samples in high gain",
     FEW_MEDIUM: "there are too few samples in medium gain",
     FLAT: "the signal does not rise: the pixel gets no charge"}
+#: What the status of the fit of high gain says where there is no line.
+_NO_HIGH = {FEW_POINTS: "there are too few samples in high gain before its margin (--margin-hg)"}
 #: What the status of the fit of medium gain says where its line is not to be trusted.
 _NO_MEDIUM = {FEW_POINTS: "there are too few samples in medium gain before its margin",
               FAILED: "the samples of medium gain determine no line with a hook",
@@ -111,8 +113,7 @@ def why_no_lines(regions: int, high: int, medium: int) -> str:
     """
     if regions != OK:
         return _NO_REGIONS.get(regions, "the regions were not found")
-    return "there are too few samples in high gain before its margin" if high == FEW_POINTS else _NO_MEDIUM.get(
-        medium, "")
+    return _NO_HIGH.get(high) or _NO_MEDIUM.get(medium, "")
 
 
 def away_from_asic(

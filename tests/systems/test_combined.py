@@ -178,6 +178,20 @@ def test_low_gain_goes_on_where_medium_gain_ends_with_a_current_source(given: Gi
     assert abs((alone - medium)[good].mean()) > 0.002
 
 
+def test_ratios_of_medium_and_low_gain_are_off_by_their_errors(with_current: Path) -> None:
+    truth, fields = ModuleTruth(SETTINGS, MODULE), dict(zip(GAIN_FIELDS, stored(with_current)["FieldsGain"],
+                                                            strict=True))
+    gain = [truth.gain(stage, 0).astype(float) for stage in range(3)]
+    good = (truth.bad == 0) & (fields["origin of ratio MG/LG"] == Origin.OWN)
+    assert good.mean() > 0.99
+    factor = stored(with_current)["RelativeGain"][2]
+    for value, thrown, error in ((fields["ratio MG/LG"], gain[1] / gain[2], fields["ratio MG/LG error"]),
+                                 (factor, gain[0] / gain[2], fields["relative gain LG error"])):
+        pull = ((value - thrown) / error)[good & (fields["origin of ratio HG/MG"] == Origin.OWN)]
+        assert abs(pull.mean()) < 0.1
+        assert pull.std() == pytest.approx(1, abs=0.1)
+
+
 def test_without_the_shift_or_with_the_hook_it_does_not(given: Given) -> None:
     """What the test before would let pass if it could not fail."""
     none = at_switch(given, np.zeros((512, 128)))

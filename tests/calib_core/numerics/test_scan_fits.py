@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from iminuit import Minuit
 from iminuit.cost import LeastSquares
+from scipy.stats import t as student
 
 from calib_core.numerics import scan_fits as fits
 from calib_core.numerics.scan_fits import (
@@ -73,6 +74,26 @@ def test_slopes_and_ratio_are_unbiased_and_have_their_errors(number, switch, los
         least = 3 * 1.2533 * np.subtract(*np.quantile(off, (0.8413, 0.1587))) / 2 / np.sqrt(off.size)
         assert abs(np.median(off)) < least
         assert switch == 350 or abs(np.median(off)) < 0.001
+
+
+@pytest.mark.many
+def test_a_switch_in_the_first_steps_leaves_few_samples_whose_errors_are_those_of_student():
+    """The usual margin leaves none; of n samples pulls are as wide as Student's t with n - 2 degrees of freedom."""
+    s = scan(6000, 600, 20, seed=7)
+    label = scan_regions(s.x, s.analog, s.code).label
+    assert (region_lines(s.x, s.analog, label).status == FEW_POINTS).all()
+    high, medium = region_lines(s.x, s.analog, label, margin=3), medium_fits(s.x, s.analog, label)
+    good = np.isin(medium.status, (HOOK, WEAK))
+    assert good.all()
+    assert (high.status == LINE).all()
+    value, error = ratio(high, medium)
+    pull = (high.slope - s.high_slope) / high.slope_error
+    assert is_pull(pull)
+    assert is_pull((medium.slope - s.medium_slope) / medium.slope_error)
+    assert is_pull((value - s.high_slope / s.medium_slope) / error)
+    width = np.sqrt(np.mean(student.var(high.n.astype(float) - 2)))
+    assert 1.06 < width < 1.1
+    assert pull.std() == pytest.approx(width, abs=0.03)
 
 
 def test_pixels_that_go_to_and_fro_at_the_switch_have_their_lines_too():
