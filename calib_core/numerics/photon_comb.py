@@ -88,6 +88,17 @@ class Comb:
         slope = np.array([0.0, 0.0, self.width / wide, photons / (2 * wide)])
         return wide, float(np.sqrt(slope @ self.covariance @ slope))
 
+    def sharpness(self, photons: int) -> tuple[float, float]:
+        """Standard deviation of a peak in units of the spacing, and its standard error: without the signals' unit.
+
+        Parameters
+        ----------
+        photons : int
+        """
+        wide, spacing = self.width_of(photons)[0], self.spacing
+        slope = np.array([0.0, -wide / spacing**2, self.width / (wide * spacing), photons / (2 * wide * spacing)])
+        return wide / spacing, float(np.sqrt(slope @ self.covariance @ slope))
+
     def curve(self, edges: Array) -> Array:
         """Expected counts.
 

@@ -204,6 +204,7 @@ def table_of(spectra: Spectra) -> tuple[tuple[TableColumn, ...], list[Row]]:
                                   for comb in combs)))
         for k in (0, 1):
             rows.append((f"σ of {k}", *("–" if comb is None else _pair(*comb.width_of(k)) for comb in combs)))
+        rows.append(("σ of 1 [spacing]", *("–" if comb is None else _pair(*comb.sharpness(1)) for comb in combs)))
         rows.append(("χ²/degree", *("–" if comb is None else f"{comb.chi2:.2f}" for comb in combs)))
     return tuple(columns), rows
 
@@ -227,4 +228,17 @@ def note_of(spectra: Spectra) -> str:
     """What is to be known of the fit."""
     without = [one.result.title for one in spectra.found if one.comb is None]
     missing = f"No peaks of photons were found in: {', '.join(without)}." if without else ""
-    return " ".join(filter(None, (missing, SHARED if len(without) < len(spectra.found) else "")))
+    return " ".join(filter(None, (missing, _sharper(spectra), SHARED if len(without) < len(spectra.found) else "")))
+
+
+def _sharper(spectra: Spectra) -> str:
+    """By how much the peak of one photon has become narrower; empty where it is not known of both."""
+    combs = [one.comb for one in spectra.found if one.comb is not None]
+    if len(combs) < 2:
+        return ""
+    (after, error), (before, other) = (one.sharpness(1) for one in combs)
+    change = after / before - 1
+    of_change = after / before * float(np.hypot(error / after, other / before))
+    word = "narrower" if change < 0 else "wider"
+    return (f"The peak of one photon is {after:.2%} of the spacing wide (σ), and was {before:.2%}: "
+            f"{abs(change):.1%} ± {of_change:.1%} {word}.")

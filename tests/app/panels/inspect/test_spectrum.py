@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import re
+
+import numpy as np
 import pytest
 from PyQt6.QtCore import Qt
 
 from calib_core.jobs.truth_constants import folder_of, write_truth
 from calib_core.simulate import default_settings, simulate
 from calib_core.simulate.scenes.photons import Photons
+from calib_core.simulate.truth import ModuleTruth
 from calib_core.subjects.masked import bare
 from calib_core.subjects.preview import PreviewSubject
 from calib_core.subjects.region import RegionOfInterest
 
 ENERGY, RATE = 9.2, 0.2
+SETTINGS = default_settings("AGIPD1M").with_changes(
+    {"modules": "3", "memory_cells": 2, "trains": 8, "proposal": 900451, "first_run": 4})
 
 
 @pytest.fixture(scope="module")
 def lit(tmp_path_factory):
-    settings = default_settings("AGIPD1M").with_changes(
-        {"modules": "3", "memory_cells": 2, "trains": 8, "proposal": 900451, "first_run": 4})
     scene = Photons(photons=RATE, pattern="flat", photon_energy=ENERGY)
-    made = simulate(settings, tmp_path_factory.mktemp("lit"), scene=scene)
+    made = simulate(SETTINGS, tmp_path_factory.mktemp("lit"), scene=scene)
     write_truth(made)
     return made
 
@@ -65,6 +69,22 @@ def test_photons_are_found_before_and_after(window, qtbot):
     # photons of Poisson's law
     assert after.comb.counts[1] / after.comb.counts[0] == pytest.approx(RATE, rel=0.03)
     assert "1 to 2 % low" in window.spectrum.note.text()
+
+
+def test_the_peak_of_one_photon_is_narrower_after_the_correction_which_is_said(window, qtbot):
+    """Before, gains of the pixels are in it too: those that the simulator has put in."""
+    after, before = (one.comb.sharpness(1) for one in spectra(window, qtbot, "8 of 8 frames").found)
+    truth = ModuleTruth(SETTINGS, 3)
+    gain = truth.gain(0, window.session.shown.at["cell"])[truth.bad == 0]
+    error = 2 * np.hypot(after[0] * after[1], before[0] * before[1])
+    assert before[0] ** 2 - after[0] ** 2 == pytest.approx((gain.std() / gain.mean()) ** 2, abs=3 * error)
+    [told] = re.findall(r"is ([0-9.]+) % of the spacing wide \(σ\), and was ([0-9.]+) %: ([0-9.]+) %.* narrower", (
+        window.spectrum.note.text().replace("%", " %")))
+    assert [float(one) for one in told] == pytest.approx(
+        [100 * after[0], 100 * before[0], 100 * (1 - after[0] / before[0])], abs=0.06)
+    assert 1 - after[0] / before[0] > 3 * np.hypot(after[1], before[1]) / before[0]
+    row = next(row for row in window.spectrum.table.rows if row[0] == "σ of 1 [spacing]")
+    assert [float(one.split(" ± ")[0]) for one in row[1:]] == pytest.approx([after[0], before[0]], abs=1e-3)
 
 
 def test_another_part_is_chosen_and_what_is_missing_is_said(window, qtbot):
