@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from calib_core.axes import Array
+from calib_core.characterisation.scan_chi2 import scatter
 from calib_core.characterisation.unit import Maps
 from calib_core.constants.constant import CS_FIT, CS_PARAMETERS
 from calib_core.numerics.scan_fits import RegionLines, region_lines
@@ -98,8 +99,7 @@ def stage_fits(x: Array, signal: Array, code: Array, limits: FitLimits) -> Stage
                             trim=limits.trim)
     lines = tuple(region_lines(x, signal, regions.label, stage, margin=0, min_points=limits.points)
                   for stage in STAGES)
-    scatter = np.array([neighbour_noise(x, signal, regions.label, stage) for stage in STAGES])
-    middle, noise = scatter[:, 0], np.sqrt(scatter[:, 1])
+    middle, variance = np.array([neighbour_noise(x, signal, regions.label, stage) for stage in STAGES]).swapaxes(0, 1)
     covariance = np.array([-own * line.slope_error.astype(np.float64) ** 2
                            for line, own in zip(lines, middle, strict=True)])
     medium, low = lines[1], lines[2]
@@ -108,15 +108,8 @@ def stage_fits(x: Array, signal: Array, code: Array, limits: FitLimits) -> Stage
         error = np.abs(ratio) * np.hypot(medium.slope_error / medium.slope, low.slope_error / low.slope)
         inside = (limits.ratio[0] <= ratio) & (ratio <= limits.ratio[1])
     status = np.select([regions.status != OK, ~inside], [regions.status.astype(np.int64), RATIO], OK)
-    return StageFits(regions, lines, np.array([_deviation(line) for line in lines]), noise, covariance, ratio, error,
-                     status)
-
-
-def _deviation(line: RegionLines) -> Array:
-    """Scatter about a line, with its two degrees of freedom."""
-    n = line.n.astype(np.float64)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(line.deviation * np.sqrt(n / (n - 2)))
+    deviation = np.array([scatter(line.deviation, line.n) for line in lines])
+    return StageFits(regions, lines, deviation, np.sqrt(variance), covariance, ratio, error, status)
 
 
 def typical(noise: Array) -> Array:
@@ -130,27 +123,6 @@ def typical(noise: Array) -> Array:
     return np.array([np.median(one) if one.size else np.nan for one in found], np.float32)
 
 
-def chi2(deviation: Array, noise: Array, usual: Array) -> Array:
-    """χ² per degree of freedom of lines, with the noise that samples show from one to the next.
-
-    Of few samples that noise is little known and often too small; then it is that which pixels usually have.
-
-    Parameters
-    ----------
-    deviation, noise : (stages, …) arrays, ADU
-    usual : (stages,) array, ADU
-        From :func:`typical`.
-
-    Returns
-    -------
-    (stages, …) array
-        0 for samples without any scatter.
-    """
-    base = np.fmax(noise, usual.reshape(-1, *[1] * (noise.ndim - 1)))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(deviation == 0, np.float32(0), np.square(deviation / base))
-
-
 def judged(status: Array, values: Array, largest: float) -> Array:
     """Status with what χ² says.
 
@@ -159,7 +131,7 @@ def judged(status: Array, values: Array, largest: float) -> Array:
     status : (…) array
         NaN where nothing is known.
     values : (stages, …) array
-        From :func:`chi2`.
+        From :func:`calib_core.characterisation.scan_chi2.chi2`.
     largest : float
     """
     return np.where((status == OK) & ~(values < largest).all(axis=0), CURVED, status)

@@ -17,7 +17,6 @@ from calib_core.characterisation.current_fits import (
     TWICE,
     FitLimits,
     StageFits,
-    chi2,
     judged,
     numbers,
     stage_fits,
@@ -26,6 +25,7 @@ from calib_core.characterisation.current_fits import (
 from calib_core.characterisation.current_plots import Drawn, Judged, explanation_of
 from calib_core.characterisation.current_rules import CurrentRules
 from calib_core.characterisation.inputs import Arrangement, Given, RunFacts
+from calib_core.characterisation.scan_chi2 import chi2
 from calib_core.characterisation.scan_method import FLAGS, Known, ScanMethod
 from calib_core.characterisation.unit import Context, Maps, Unit
 from calib_core.constants.constant import (

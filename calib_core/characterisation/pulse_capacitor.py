@@ -12,6 +12,7 @@ from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation.checks import Check
 from calib_core.characterisation.inputs import RunFacts
 from calib_core.characterisation.scan_checks import Lined, WeakHooks
+from calib_core.characterisation.scan_chi2 import chi2_of_two
 from calib_core.characterisation.scan_expected import Expected, expected
 from calib_core.characterisation.scan_method import FLAGS, Known, ScanMethod
 from calib_core.characterisation.scan_opinions import OTHERS, compared
@@ -79,7 +80,8 @@ class PulseCapacitor(ScanMethod):
                 Axis("parameter", "Parameter", PC_PARAMETERS, of_slot=True, value_units=PC_UNITS,
                      first=("slope HG", "slope MG", "ratio", "threshold")),
                 Axis("quantity", "Quantity", PC_FIT, of_slot=True, value_units=PC_FIT_UNITS,
-                     first=("first switch", "curvature HG", "samples HG", "samples transition", "samples MG"),
+                     first=("first switch", "chi2 HG", "chi2 MG", "curvature HG", "samples HG", "samples transition",
+                            "samples MG"),
                      states=("regions", "fit HG", "fit MG")))
 
     def results(self, kind: DetectorType | None) -> tuple[Result, ...]:
@@ -197,7 +199,9 @@ class PulseCapacitor(ScanMethod):
         dict of (n, …) arrays
         """
         samples = np.count_nonzero(signal, axis=1).astype(np.uint32)
-        return {**_numbers(*self._regions_and_lines(x, signal, code)), "samples": samples}
+        regions, high, medium = self._regions_and_lines(x, signal, code)
+        chi2 = chi2_of_two(x, signal, regions.label, high, medium)
+        return {**_numbers(regions, high, medium, chi2), "samples": samples}
 
     def _regions_and_lines(self, x: Array, signal: Array, code: Array) -> tuple[ScanRegions, RegionLines, MediumFits]:
         regions = scan_regions(x, signal, code, **self._limits)
@@ -245,7 +249,7 @@ def _steps(limits: tuple[float, float]) -> tuple[int, int]:
     return int(limits[0]), int(limits[1])
 
 
-def _numbers(regions: ScanRegions, high: RegionLines, medium: MediumFits) -> Maps:
+def _numbers(regions: ScanRegions, high: RegionLines, medium: MediumFits, chi2: Array) -> Maps:
     """Lines and fits of some pixels, (pixels, entries) float32, in the order of their names."""
     steep = np.where(medium.slope == 0, np.float32(np.nan), medium.slope)
     ratio = high.slope / steep
@@ -255,7 +259,7 @@ def _numbers(regions: ScanRegions, high: RegionLines, medium: MediumFits) -> Map
     fits = (high.slope_error, high.intercept_error, medium.slope_error, medium.intercept_error, error,
             medium.hook_error, medium.decay_error, regions.low, regions.high, regions.low_spread, regions.high_spread,
             regions.first_switch, regions.last_switch, *regions.counts.T, regions.misordered, high.curvature_t,
-            high.largest, medium.largest, medium.covariance, regions.status, high.status, medium.status)
+            high.largest, medium.largest, medium.covariance, regions.status, high.status, medium.status, *chi2)
     return {"lines": np.stack(lines, axis=1).astype(np.float32), "fits": np.stack(fits, axis=1).astype(np.float32)}
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from calib_core.axes import Array
+from calib_core.characterisation.scan_chi2 import chi2_of_two
 from calib_core.characterisation.scan_rules import why_no_lines
 from calib_core.explanation import Explanation, Level, Line, Number, Plot, Points, Span
 from calib_core.numerics.scan_fits import WEAK, MediumFits, RegionLines
@@ -161,5 +162,7 @@ def _numbers(found: Fitted, limits: Mapping[str, float]) -> tuple[Number, ...]:
             ("residuals MG", medium.deviation[0], np.nan, "ADU")]
     rows += [(f"samples {name}", float(number), np.nan, "") for name, number in
              zip(("HG", "transition", "MG"), regions.counts[0], strict=True)]
+    rows += [(f"χ² {name}", value, np.nan, "") for name, value in zip(("HG", "MG"), chi2_of_two(
+        found.x, found.signal, regions.label, high, medium)[:, 0], strict=True)]
     return tuple(Number(name, float(value), unit, float(error), limits.get(name, np.nan))
                  for name, value, error, unit in rows if np.isfinite(value))

@@ -93,9 +93,9 @@ PC_FIT = ("slope HG error", "intercept HG error", "slope MG error", "intercept M
           "hook height error", "hook length error", "gain signal HG", "gain signal MG", "gain signal HG spread",
           "gain signal MG spread", "first switch", "last switch", "samples HG", "samples transition", "samples MG",
           "misordered", "curvature HG", "largest residual HG", "largest residual MG", "covariance MG", "regions",
-          "fit HG", "fit MG")
+          "fit HG", "fit MG", "chi2 HG", "chi2 MG")
 PC_FIT_UNITS = ("ADU/step", "ADU", "ADU/step", "ADU", "", "ADU", "steps", "ADU", "ADU", "ADU", "ADU", "steps",
-                "steps", "samples", "samples", "samples", "samples", "σ", "ADU", "ADU", "ADU²/step", "", "", "")
+                "steps", "samples", "samples", "samples", "samples", "σ", "ADU", "ADU", "ADU²/step", *("",) * 5)
 #: Entries of the lines of the current source with their units; in which order files have them is a resource.
 _OF_CURRENT = {"slope HG": "ADU/step", "intercept HG": "ADU", "slope MG": "ADU/step", "intercept MG": "ADU",
                "slope LG": "ADU/step", "intercept LG": "ADU", "ratio": "", "status": ""}

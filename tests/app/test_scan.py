@@ -90,6 +90,15 @@ def test_a_pixel_of_a_scan_is_explained_by_a_click(fitted, qtbot):
     assert len({tuple(np.round(one.plot.getViewBox().viewRange()[0], 6)) for one in strips}) == 1
     assert [one.plot.getAxis("bottom").style["showValues"] for one in strips] == [False, False, False, True]
     assert view.numbers.rowCount() == len(numbers)
+    # how well the lines fit is a map too, of the numbers that pixels have
+    for slot, stage in ((2, "HG"), (3, "MG")):
+        next(one for one in window.maps.slot_menu(slot).actions() if one.text() == f"PC chi2 {stage}").trigger()
+    chosen = window.maps.presenter.chosen[2:]
+    qtbot.waitUntil(lambda: all(one.pick in window.session.shown.picture.maps for one in chosen))
+    for one, stage in zip(chosen, ("HG", "MG"), strict=True):
+        [values] = one.values(window.session.shown.picture)
+        assert values[ROW, COLUMN] == np.float32(numbers[f"χ² {stage}"].value)
+        assert np.nanmedian(values) == pytest.approx(1, abs=0.05)
     # a column that no run charges has nothing to read
     window.session.set_pixel((MODULE, ROW, 0))
     qtbot.waitUntil(lambda: view.is_empty)

@@ -92,6 +92,8 @@ def test_the_truth_comes_out_within_its_errors(whole: Found) -> None:
     assert abs(np.median(slope)) < 3 * 1.2533 * slope.std() / np.sqrt(slope.size)
     switch = (whole.fits["first switch"] + whole.fits["last switch"])[good] / 2
     assert np.median(switch - own.switch[good]) == pytest.approx(0, abs=0.2)
+    for stage in ("HG", "MG"):
+        assert np.median(whole.fits[f"chi2 {stage}"][good]) == pytest.approx(1, abs=0.05)
     middle = (truth.gain_signal(0, 0) + truth.gain_signal(1, 0))[good] / 2
     assert np.median(whole.lines["threshold"][good] - middle) == pytest.approx(0, abs=1)
 
