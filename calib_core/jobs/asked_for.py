@@ -67,8 +67,8 @@ def frames_left_out(selection: FrameSelection, frames: _Frames, runs: _Runs) -> 
         yield from _of_modules(frames, runs, _left_out)
 
 
-def cells_left_out(cells: Sequence[int], axis: Axis | None) -> Iterator[str]:
-    """Say which memory cells of the detector are used where not all were asked for.
+def cells_used(cells: Sequence[int], axis: Axis | None) -> tuple[int, ...]:
+    """Memory cells of the detector that a job reads: all but where not all were asked for.
 
     Parameters
     ----------
@@ -76,16 +76,27 @@ def cells_left_out(cells: Sequence[int], axis: Axis | None) -> Iterator[str]:
         Of the detector.
     axis : Axis or None
         Memory cells of the results; None, or groups of them, where there is no choice.
+    """
+    return tuple(cells) if axis is None or axis.members else tuple(int(label) for label in axis.labels)
+
+
+def cells_left_out(cells: Sequence[int], used: Sequence[int]) -> Iterator[str]:
+    """Say which memory cells of the detector are read where not all were asked for.
+
+    Parameters
+    ----------
+    cells : sequence of int
+        Of the detector.
+    used : sequence of int
+        From :func:`cells_used`.
 
     Yields
     ------
     str
     """
-    if axis is None or axis.members or len(axis) == len(cells):
-        return
-    used = [(int(label), int(label)) for label in axis.labels]
-    yield (f"Of {len(cells):,} memory cells {len(used):,} are read and have results, as was asked for "
-           f"({_named(used)}); the other {len(cells) - len(used):,} are in no constant.")
+    if len(used) < len(cells):
+        yield (f"Of {len(cells):,} memory cells {len(used):,} are read and have results, as was asked for "
+               f"({_named([(one, one) for one in used])}); the other {len(cells) - len(used):,} are in no constant.")
 
 
 def _left_out(frames: ModuleFrames, run: str) -> str:

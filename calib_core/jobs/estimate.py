@@ -13,6 +13,7 @@ from calib_core.characterisation.method import Method
 from calib_core.characterisation.unit import Context, Unit
 from calib_core.detector import FrameSelection
 from calib_core.io.budget import usable_processors
+from calib_core.jobs.asked_for import cells_used
 from calib_core.jobs.constant_files import writing_bytes
 from calib_core.jobs.outputs import constant_bytes, scratch_bytes
 from calib_core.jobs.plan import Plan, together, with_axes
@@ -124,9 +125,9 @@ def estimate_of(plan: Plan) -> Estimate:
     seconds = _work_seconds(plan.method, read, images, at_once) + (scratch + constants) / WRITE_RATE
     return Estimate(
         f"{spec.family} {spec.method} of {plan.detector.identifier if plan.detector else 'no detector'}",
-        spec.out_folder, modules, plan.context.cells, frames, read, plan.threads, memory, plan.room, scratch,
-        constants, len(modules) * len(plan.outputs), plan.method.entry_seconds, seconds,
-        _room_at(spec.out_folder), dict(plan.left_out))
+        spec.out_folder, modules, cells_used(plan.context.cells, plan.context.axes.get("cell")), frames, read,
+        plan.threads, memory, plan.room, scratch, constants, len(modules) * len(plan.outputs),
+        plan.method.entry_seconds, seconds, _room_at(spec.out_folder), dict(plan.left_out))
 
 
 def foreseen(
@@ -162,7 +163,9 @@ def foreseen(
     frames = number * sum(_frames_of(method, context, unit) for unit in units)
     read, images = frames * kind.stored_frame_bytes, number * sum(len(unit.block) for unit in units)
     takes = "" if method.corrects else _takes(method, read, images, threads or usable_processors())
-    return f"Reads up to {_size(read)} in {frames:,} frames{takes}."
+    used = cells_used(context.cells, context.axes.get("cell"))
+    of_cells = f" of {len(used)} of {len(context.cells)} memory cells" if len(used) < len(context.cells) else ""
+    return f"Reads up to {_size(read)} in {frames:,} frames{of_cells}{takes}."
 
 
 def _takes(method: Method, read: int, images: int, threads: int) -> str:

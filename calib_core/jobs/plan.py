@@ -20,7 +20,7 @@ from calib_core.errors import BadInput, BadParameter, and_others
 from calib_core.io.budget import cells_per_block, usable_processors
 from calib_core.io.frames import ModuleFrames
 from calib_core.io.run import Run
-from calib_core.jobs.asked_for import cells_left_out, frames_left_out, not_there
+from calib_core.jobs.asked_for import cells_left_out, cells_used, frames_left_out, not_there
 from calib_core.jobs.condition_of_runs import check_same_condition, doubts
 from calib_core.jobs.given import constants_of
 from calib_core.jobs.patience import Wait, check_unchanged, open_runs, patiently
@@ -297,7 +297,7 @@ def _of_runs(spec: JobSpec, family: Family, method: Method, opened: dict[Path, R
     source = Source(frames, runs, {}, chunk_bytes_of(spec, chosen.type.frame_bytes))
     told = cells_in_use(chosen.type, found.condition) if chosen.type.cells_told_by in spec.conditions else 0
     lacking = (*absent, *not_there(method.frame_selection(), frames, runs, told))
-    fewer = (*cells_left_out(cells, context.axes.get("cell")), *source.fewer_parts(spec.parts))
+    fewer = (*cells_left_out(cells, cells_used(cells, context.axes.get("cell"))), *source.fewer_parts(spec.parts))
     for run in opened.values():
         run.forget_indexes()
     check_index(spec.memory_mb, source.index_bytes)

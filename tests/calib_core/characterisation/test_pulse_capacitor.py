@@ -105,6 +105,7 @@ def test_a_pixel_that_never_switches_says_so() -> None:
 
 @pytest.mark.parametrize(("change", "told"), [
     ("late", "no fits of both stages: there are too few samples in medium gain before its margin"),
+    ("early", "no fits of both stages: there are too few samples in high gain before its margin (--margin-hg)"),
     ("short hook", "the hook is as short or as long as is allowed"),
     ("no hook", "The hook is below three of its errors: the line of medium gain is fitted beside it all the same")])
 def test_a_pixel_without_a_line_says_why(change: str, told: str) -> None:
@@ -113,6 +114,8 @@ def test_a_pixel_without_a_line_says_why(change: str, told: str) -> None:
     method = PulseCapacitor(hook_c=(8.0, 20.0)) if change == "short hook" else PulseCapacitor()
     if change == "no hook":
         signal = signal - np.where(x >= SWITCH, HOOK[0] * np.exp(-(x - SWITCH) / HOOK[1]), 0)
+    if change == "early":
+        method = PulseCapacitor(margin_hg=SWITCH)
     if change == "late":  # all but 40 of its samples are within the margin
         method = PulseCapacitor(margin_mg=STEPS - SWITCH - 20)
     assert any(told in one for one in explained(method, signal, code).notes)

@@ -48,7 +48,7 @@ def test_a_whole_scan_of_a_module_is_said_before_anything_is_read() -> None:
 def test_what_is_chosen_counts() -> None:
     """Every 16th memory cell, 100 trains, seven runs, and four memory cells that frames were stored for."""
     survey = scan_of_eight_runs()
-    assert f"in {22 * 600 * 8:,} frames" in told(survey, every_cell=16)
+    assert f"in {22 * 600 * 8:,} frames of 22 of 352 memory cells, which" in told(survey, every_cell=16)
     assert f"in {352 * 100 * 8:,} frames" in told(survey, max_trains=100)
     assert f"in {352 * 600 * 7:,} frames" in told(replace(survey, arranged=survey.arranged[:7]))
     assert f"in {4 * 600 * 8:,} frames" in told(scan_of_eight_runs(cells=4))
