@@ -189,6 +189,8 @@ def test_the_form_says_how_much_is_read_and_follows_what_is_chosen(opened, qtbot
     qtbot.waitUntil(lambda: page.amount.text() == "")
     page.knobs.put("max_trains", 50)
     qtbot.waitUntil(lambda: "in 200 frames" in page.amount.text())
+    page.knobs.put("every_cell", 4)
+    qtbot.waitUntil(lambda: "in 200 frames of 1 of 4 memory cells, which" in page.amount.text())
 
 
 def test_runs_whose_place_was_changed_are_marked(open_window, tmp_path, qtbot):
