@@ -30,8 +30,8 @@ class StrixelOrder(Step):
         "Rows and columns are those of the sensor from here on, and those of constants and raw frames are not: the "
         "expected error of a sample is not known, and geometries of ordinary sensors do not fit.")
 
-    double_norm: float = knob(2.0, ge=1, le=100, help="What samples are divided by whose pixel stands at several "
-                              "places, since it is larger")
+    double_norm: float = knob(2.0, ge=1, le=100, unit="pixels", help="Area of a pixel that stands at several places: "
+                              "its samples are divided by it")
 
     def bind(self, constants: Constants, kind: DetectorType) -> Bound:
         """Take the order.
