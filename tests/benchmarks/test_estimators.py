@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from calib_core.numerics import moments, robust
 
@@ -46,14 +47,45 @@ ESTIMATORS = {
 }
 
 
+def noise_of_normal(frames: int) -> tuple[float, float]:
+    """Median of the deviations of so many normal samples, in σ, and its standard error for all pixels."""
+    median = np.sqrt(stats.chi2.median(frames - 1) / (frames - 1))
+    return float(median), float(np.sqrt(np.pi / 2) / np.sqrt(2 * (frames - 1) * PIXELS))
+
+
+def check(name: str, frames: int, cosmics: float, bias: float, scatter: float) -> None:
+    """What is known of an estimator: bias of the median pixel's noise, and scatter of offsets in σ / √n."""
+    median, error = noise_of_normal(frames)
+    spread = 5 / np.sqrt(2 * PIXELS)  # of a deviation of so many pixels, five times
+    if name == "robust":
+        assert abs(bias) < 0.01
+        assert abs(scatter - 1) < 0.01 + 2 * cosmics + spread
+    if name == "quantiles":  # in the limit of many frames a normal distribution between the two has 0.789 σ
+        between = stats.truncnorm(*stats.norm.ppf([0.05, 0.95])).std() - 1
+        assert between - 5 * error < bias < -0.14
+    if cosmics == 0 and name != "quantiles":
+        assert abs(bias + 1 - median) < 5 * error
+    if cosmics == 0 and name == "plain":
+        assert abs(scatter - 1) < spread
+    if name == "median":  # π / 2 of the mean's variance in the limit, and that of rounding: it is a code again
+        limit = np.sqrt(np.pi / 2 + frames / 12 / SIGMA**2)
+        assert 1.2 < scatter < limit * (1 + 2 * cosmics) + spread
+    if name == "plain" and cosmics == 1e-2:
+        assert bias > 0.05
+        assert scatter > 5
+
+
 @pytest.mark.parametrize("cosmics", [0, 1e-3, 1e-2])
 @pytest.mark.parametrize("frames", [60, 200])
 def test_bias_of_the_noise_and_error_of_the_offset(frames, cosmics, bars):
+    """Bounds are five standard errors of all pixels together, and what is recorded of each estimator."""
     values = samples(frames, cosmics)
     truth = np.hypot(SIGMA, 1 / np.sqrt(12))
     told = []
     for name, estimate in ESTIMATORS.items():
         offset, noise = estimate(values)
-        told.append(f"{name} {100 * (np.median(noise) / truth - 1):+.1f} % "
+        bias, scatter = np.median(noise) / truth - 1, np.std(offset) * np.sqrt(frames) / truth
+        told.append(f"{name} {100 * bias:+.1f} % "
                     f"({100 * (np.mean(noise) / truth - 1):+.1f} %), offset {np.std(offset):.2f} ADU")
+        check(name, frames, cosmics, bias, scatter)
     bars.line(f"estimators n={frames} cosmics={cosmics:g}: noise, median (mean): " + "; ".join(told))
