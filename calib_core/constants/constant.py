@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -167,6 +168,30 @@ def identity_name(kind: str) -> str:
     return f"{kind.lower()}_sha256"
 
 
+class PackedChunks:
+    """Compressed chunks of values that several constants have, by where they begin, each of them made once.
+
+    Constants may be written at the same time: who comes to a chunk that another one makes waits for it.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._made = threading.Lock(), dict[int, npt.NDArray[Any]]()
+
+    def chunk(self, start: int, make: Callable[[int], npt.NDArray[Any]]) -> npt.NDArray[Any]:
+        """The chunk that begins there.
+
+        Parameters
+        ----------
+        start : int
+        make : callable
+            ``make(start)`` reads and compresses it; called where it is not there yet.
+        """
+        with self._lock:
+            if start not in self._made:
+                self._made[start] = make(start)
+            return self._made[start]
+
+
 @dataclass(frozen=True)
 class Constant:
     """One constant of one module; immutable, its values read on demand so that large ones need no memory.
@@ -196,9 +221,8 @@ class Constant:
         ``read(slice) -> ndarray`` of the values in the order of ``dims``, of a part of the axis ``split``.
     read_count : callable, optional
         The same for the number of samples behind each value (uint32).
-    packed_count : dict
-        Compressed chunks of that number, by where they begin: filled when the first of several constants with the
-        same number is written, and taken by the others.
+    packed_count : PackedChunks
+        Of that number: one for all constants that have the same.
     split : str
         Axis of which parts are read and written.
     recorded : Condition
@@ -223,7 +247,7 @@ class Constant:
     provenance: Mapping[str, Any]
     read: Callable[[slice], npt.NDArray[Any]]
     read_count: Callable[[slice], npt.NDArray[Any]] | None = None
-    packed_count: dict[int, npt.NDArray[Any]] = field(default_factory=dict, compare=False, repr=False)
+    packed_count: PackedChunks = field(default_factory=PackedChunks, compare=False, repr=False)
     split: str = "cell"
     recorded: Condition = field(default_factory=lambda: Condition(()))
     numbers: Mapping[str, float] = field(default_factory=dict)

@@ -11,7 +11,7 @@ import numpy as np
 
 from calib_core.axes import Array, Label, Result
 from calib_core.characterisation.outputs import ConstantOutput
-from calib_core.constants.constant import Constant
+from calib_core.constants.constant import Constant, PackedChunks
 from calib_core.detector import Calibration, Module
 from calib_core.jobs.plan import Plan
 from calib_core.jobs.results import Results
@@ -108,7 +108,7 @@ def _whole_chunk(one: Layout) -> int:
 
 def constant_of(
     plan: Plan, module: Module, results: Results, layout: Layout, provenance: Mapping[str, object],
-    step: Callable[[], None], packed: dict[Hashable, dict[int, Array]],
+    step: Callable[[], None], packed: dict[Hashable, PackedChunks],
 ) -> Constant:
     """A constant of a module.
 
@@ -142,7 +142,7 @@ def constant_of(
         condition=plan.condition.of(plan.detector_type.condition_of(layout.calibration)),
         recorded=plan.condition, begin=_begin(plan), provenance=provenance, read=reader(output.result),
         read_count=reader(output.count) if output.count else None,
-        packed_count=packed.setdefault((output.count, layout.calibration.dims, layout.lengths), {}),
+        packed_count=packed.setdefault((output.count, layout.calibration.dims, layout.lengths), PackedChunks()),
         split=layout.split, beside={name: _plain(_beside(plan, results, name)) for name in output.beside},
         goes_with=dict(_identities(plan, module, output)),
     )

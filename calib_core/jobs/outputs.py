@@ -10,7 +10,7 @@ import numpy as np
 
 from calib_core.axes import Array, Axis, Result
 from calib_core.characterisation.outputs import StatisticsOutput, TableOutput
-from calib_core.constants.constant import Constant
+from calib_core.constants.constant import Constant, PackedChunks
 from calib_core.detector import Module
 from calib_core.errors import BadParameter
 from calib_core.io.buffers import Buffers
@@ -71,7 +71,7 @@ def write_module(
     """
     wanted = layouts(plan)
     known = provenance(plan, module, remarks) if wanted else {}
-    packed: dict[Hashable, dict[int, Array]] = {}
+    packed: dict[Hashable, PackedChunks] = {}
     written: list[Layout] = []
 
     def one(layout: Layout, buffers: Buffers) -> None:

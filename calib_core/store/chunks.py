@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from calib_core.constants.constant import PackedChunks
 from calib_core.io.libraries import h5py, isal_zlib
 from calib_core.numerics.checksums import fletcher32
 
@@ -30,7 +31,7 @@ _LEVEL = 1
 
 def put_values(
     group: h5py.Group, name: str, dtype: npt.DTypeLike, shape: tuple[int, ...], place: int | None,
-    order: Sequence[int], read: Callable[[slice], Array], packed: dict[int, Array] | None = None,
+    order: Sequence[int], read: Callable[[slice], Array], packed: PackedChunks | None = None,
     rows: tuple[int, int] | None = None,
 ) -> None:
     """Make a dataset with Fletcher-32, and compressed if asked for, chunk by chunk.
@@ -49,9 +50,9 @@ def put_values(
         Axes of the file in the order of those that are read.
     read : callable
         Values of a part of the axis that is split.
-    packed : dict, optional
-        To compress them with gzip, and where chunks are kept, by where they begin, for another dataset of the same
-        values; those that are there already are neither read nor compressed again.
+    packed : PackedChunks, optional
+        To compress them with gzip, and where chunks are kept for another dataset of the same values; those that are
+        there already are neither read nor compressed again.
     rows : (int, int), optional
         Another axis of the file that is cut, and how many of its entries a chunk has then, of one entry of the axis
         that is split. Not with ``packed``.
@@ -72,14 +73,15 @@ def put_values(
     dataset = group.create_dataset(name, shape, dtype, chunks=chunks, fletcher32=True, **options)
     stored = np.zeros(step * entry + _CHECKSUM, np.uint8)
     values = stored[:-_CHECKSUM].view(dtype).reshape(chunks)
+
+    def whole(start: int) -> Array:
+        """The chunk that begins there."""
+        stop = min(start + step, length)
+        _fill(values, name, None if place is None else (place, stop - start), order, read(slice(start, stop)))
+        return _checked(stored if packed is None else _compressed(stored))
+
     for start in range(0, length, step):
-        chunk = None if packed is None else packed.get(start)
-        if chunk is None:
-            stop = min(start + step, length)
-            _fill(values, name, None if place is None else (place, stop - start), order, read(slice(start, stop)))
-            chunk = _checked(stored if packed is None else _compressed(stored))
-        if packed is not None:
-            packed[start] = chunk
+        chunk = whole(start) if packed is None else packed.chunk(start, whole)
         dataset.id.write_direct_chunk(tuple(start if axis == place else 0 for axis in range(len(shape))), chunk)
 
 

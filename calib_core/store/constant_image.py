@@ -16,7 +16,7 @@ import numpy as np
 
 from calib_core.axes import Array
 from calib_core.constants.condition import Condition
-from calib_core.constants.constant import Constant, identity_name
+from calib_core.constants.constant import Constant, PackedChunks, identity_name
 from calib_core.io.buffers import Buffers
 from calib_core.io.libraries import h5py
 from calib_core.store.chunks import put_values
@@ -108,7 +108,8 @@ def put_constant(image: PlacedFile, constant: Constant, created: datetime) -> st
         for name, number in constant.numbers.items():
             group.attrs[name] = float(number)
         group.attrs["sealed"] = np.uint8(1)
-        _put(group, "data", constant, constant.read, constant.kind.dtype, {} if constant.kind.by_people else None)
+        _put(group, "data", constant, constant.read, constant.kind.dtype,
+             PackedChunks() if constant.kind.by_people else None)
         put_text(group["data"], "unit", constant.kind.unit)
         # the only text in a heap, which has no checksum: EXtra needs it so. The group has it too, under one
         group["data"].attrs.create("dims", list(constant.file_dims), dtype=h5py.string_dtype())
@@ -206,7 +207,7 @@ def conditions_as_json(condition: Condition) -> dict[str, Any]:
 
 
 def _put(group: h5py.Group, name: str, constant: Constant, read: Callable[[slice], Array], dtype: Any,
-         packed: dict[int, Array] | None = None) -> None:
+         packed: PackedChunks | None = None) -> None:
     """Store an array in the file's order of axes; axes that the file has not have one entry."""
     dims, file_dims, split = constant.dims, constant.file_dims, constant.split
     left_out = tuple(0 if dim not in file_dims else slice(None) for dim in dims)

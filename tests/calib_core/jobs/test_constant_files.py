@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,14 +18,16 @@ import pytest
 from calib_core.axes import Axis
 from calib_core.characterisation.outputs import ConstantOutput
 from calib_core.characterisation.unit import Context
-from calib_core.constants.constant import OFFSET
+from calib_core.constants.constant import NOISE, OFFSET
 from calib_core.errors import Cancelled
+from calib_core.io.buffers import Buffers
 from calib_core.jobs.constant_blocks import ConstantBlocks
 from calib_core.jobs.constant_files import writing_bytes
-from calib_core.jobs.outputs import write_module
+from calib_core.jobs.outputs import one_by_one, write_module
 from calib_core.jobs.plan import Plan
 from calib_core.jobs.results import Results
 from calib_core.jobs.sources import Source
+from calib_core.store import chunks
 from calib_core.store.constants import write_constant
 
 from .tiny import KIND, MODULE, PDU, SHAPE, Tiny, plan_of, results_of
@@ -115,11 +119,15 @@ def test_a_constant_may_have_zeros_where_there_are_no_data(write: Any, tmp_path:
     np.testing.assert_array_equal(mean, np.stack([np.where(np.isnan(truth[0]), 0, truth[0]), 0 * truth[1], truth[1]]))
 
 
+def large(folder: Path, cells: int, **changes: Any) -> Plan:
+    """Of so many memory cells, 192 kiB each in three gain stages, of which files take six at a time."""
+    plan = plan_of(folder, STAGES, tuple(range(cells)), **changes)
+    return replace(plan, context=replace(plan.context, kind=replace(KIND, shape=(64, 128))))
+
+
 @pytest.fixture
 def larger(tmp_path: Path) -> Plan:
-    """Of ten memory cells, 192 kiB each in three gain stages, of which files take six at a time."""
-    plan = plan_of(tmp_path, STAGES, tuple(range(10)))
-    return replace(plan, context=replace(plan.context, kind=replace(KIND, shape=(64, 128))))
+    return large(tmp_path, 10)
 
 
 def test_chunks_hold_whole_images_of_a_few_cells_and_all_parts_come_together(
@@ -239,3 +247,41 @@ def test_a_constant_is_made_in_memory_where_it_has_room_there_and_on_the_disk_wh
     assert made_on_the_disk(needed - 1) == ["Offset"]
     assert writing_bytes(replace(plan, room=needed - 1)) < needed
     results.close()
+
+
+def at_once(pieces: Any) -> None:
+    """Do pieces of work at the same time."""
+    with ThreadPoolExecutor(len(pieces)) as pool:
+        list(pool.map(lambda piece: piece(Buffers()), pieces))
+
+
+@pytest.mark.parametrize("do", [one_by_one, at_once])
+def test_samples_behind_several_constants_are_compressed_once(
+    do: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where two workers come to them at the same time; by HDF5's count of chunks."""
+    cells, made, compressed = 24, list[int](), chunks._compressed
+    outputs = tuple(ConstantOutput(kind, "mean", count="samples") for kind in (OFFSET, NOISE))
+    plan = large(tmp_path, cells, outputs=outputs)
+    results = results_of(plan, tmp_path)
+    samples = np.random.default_rng(1).integers(0, 60, (3, cells, 64, 128))
+    for gain, cell in np.ndindex(3, cells):
+        results.write({"gain": gain, "cell": cell}, {"mean": samples[gain, cell], "samples": samples[gain, cell]})
+
+    def slowly(stored: Any) -> Any:
+        made.append(stored.size)
+        time.sleep(0.05)  # for the other worker to come as far
+        return compressed(stored)
+
+    monkeypatch.setattr(chunks, "_compressed", slowly)
+    write_module(plan, MODULE, results, (), lambda share: None,
+                 lambda one, buffers: write_constant(one, tmp_path / "out", buffers=buffers), do)
+    results.close()
+    number = []
+    for path in (tmp_path / "out").rglob("*.h5"):
+        with h5py.File(path) as file:
+            [group] = file[PDU].values()
+            np.testing.assert_array_equal(group["0/count"][()].T, samples)
+            number.append(group["0/count"].id.get_num_chunks())
+    assert number == [3, 3]
+    assert len(made) == 3

@@ -21,7 +21,7 @@ from extra.calibration import MultiModuleConstant, SingleConstant
 from extra.calibration.calcat import set_default_caldb_root
 
 from calib_core.constants.condition import Condition, ConditionParameter, Found
-from calib_core.constants.constant import BAD_PIXELS_DARK, INTERNAL_DIMS, NOISE, OFFSET, Constant
+from calib_core.constants.constant import BAD_PIXELS_DARK, INTERNAL_DIMS, NOISE, OFFSET, Constant, PackedChunks
 from calib_core.errors import BadInput, BadParameter, OutputFailed
 from calib_core.io.buffers import Buffers
 from calib_core.store import chunks, seals
@@ -120,7 +120,7 @@ def test_checksum_and_size_are_the_file_s(tmp_path, values):
 
 
 @pytest.mark.parametrize("changes", [
-    {}, {"count": True}, {"count": True, "packed_count": {}}, {"kind": replace(OFFSET, rows=5)}])
+    {}, {"count": True}, {"count": True, "packed_count": PackedChunks()}, {"kind": replace(OFFSET, rows=5)}])
 def test_made_on_the_disk_it_has_the_bytes_that_it_has_made_in_memory(tmp_path, monkeypatch, values, changes):
     monkeypatch.setattr(chunks, "LEAST_BYTES", 7_000)
     whole = np.arange(values.size, dtype=np.uint32).reshape(values.shape)
@@ -456,7 +456,7 @@ def test_numbers_of_samples_are_read_and_compressed_once(tmp_path, values):
         stored = read_constant(write_constant(one, tmp_path).path)
         np.testing.assert_array_equal(stored.count(), count)
     assert read == []
-    other = replace(second, calibration="Other", packed_count={})
+    other = replace(second, calibration="Other", packed_count=PackedChunks())
     np.testing.assert_array_equal(read_constant(write_constant(other, tmp_path).path).count(), count)
     assert read
 
