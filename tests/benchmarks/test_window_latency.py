@@ -17,6 +17,10 @@ from calib_core.simulate import Settings, simulate
 STEPS = 60
 PROBE = 5
 GOALS = {"p95": 50.0}, {"p95": 35.0, "p99": 60.0, "max": 200.0}
+#: Pictures per second of a job that runs.
+PICTURES = 5
+#: Milliseconds from Run to the first map with data, kernels being loaded, and from Cancel to the end.
+FIRST_GOAL, CANCEL_GOAL = {"max": 1500.0}, {"max": 500.0}
 #: Another theme until it is painted.
 THEME_GOAL = {"p50": 200.0}
 
@@ -57,9 +61,13 @@ def spread(milliseconds) -> dict[str, float]:
 @pytest.mark.parametrize("others", [0, 2])
 def test_event_loop_while_a_job_runs_and_key_to_painted_cell(window, spec, qapp, bars, busy, others, tmp_path):
     """Alone, and beside two processes of others: the goals are the same."""
-    beside = f"_beside_{others}" if others else ""
     with busy(others):
-        measure(window, spec.model_copy(update={"out_folder": tmp_path}), qapp, bars, beside)
+        measure(window, spec.model_copy(update={"out_folder": tmp_path}), qapp, bars, ending(others))
+
+
+def ending(others: int) -> str:
+    """What names of bars end with."""
+    return f"_beside_{others}" if others else ""
 
 
 def measure(window, spec, qapp, bars, beside: str) -> None:
@@ -84,7 +92,8 @@ def measure(window, spec, qapp, bars, beside: str) -> None:
     seconds = perf_counter() - begin
     assert job.board.error == ""
     bars.times(f"window_event_loop_gap_during_job{beside}", spread(gaps), GOALS[1])
-    bars.line(f"window_live_pictures{beside} rate={len(pictures) / seconds:.1f} per second, job {seconds:.1f} s")
+    bars.ratio(f"window_live_pictures{beside}", [len(pictures) / seconds], PICTURES,
+               f"per second, job {seconds:.1f} s ", wall=True)
     wait(qapp, lambda: window.maps.presenter.placement.title == "Assembled", 30)
     QTest.qWait(1000)
     steps = [step(window, qapp, number % 2 == 0) for number in range(STEPS)]
@@ -93,6 +102,25 @@ def measure(window, spec, qapp, bars, beside: str) -> None:
     QTest.qWait(500)
     steps = [step(window, qapp, number % 2 == 0) for number in range(STEPS)]
     bars.times(f"window_key_to_painted_cell_1_map{beside}", spread(steps), GOALS[0])
+
+
+@pytest.mark.parametrize("others", [0, 2])
+@pytest.mark.parametrize("slots", [4, 1])
+def test_key_to_painted_cell_while_a_job_runs(window, spec, qapp, bars, busy, slots, others, tmp_path):
+    """Jobs one after the other, as long as it takes for enough keys; those that outlast their job do not count."""
+    window.set_slots(slots)
+    steps, jobs = [], 0
+    with busy(others):
+        while len(steps) < STEPS:
+            job = window.session.start(spec.model_copy(update={"out_folder": tmp_path / str(jobs)}))
+            wait(qapp, lambda: window.session.shown.picture is not None, 30)
+            while not job.board.state.ended:
+                took = step(window, qapp, window.session.index("cell") == 0)
+                steps += [] if job.board.state.ended else [took]
+            assert job.board.error == ""
+            jobs += 1
+    bars.times(f"window_key_to_painted_cell_{slots}_map{'s' * (slots > 1)}_during_job{ending(others)}", spread(steps),
+               GOALS[0], f"{len(steps)} keys, {jobs} jobs ")
 
 
 def test_another_theme_until_it_is_painted(window, spec, qapp, bars):
@@ -109,46 +137,54 @@ def test_another_theme_until_it_is_painted(window, spec, qapp, bars):
     bars.times("window_theme", spread(times), THEME_GOAL)
 
 
-def step(window, qapp, forward: bool) -> float:
-    """Milliseconds from a key to the next cell in all visible maps."""
+def until_painted(window, qapp, act, shows) -> float:
+    """Milliseconds from an act until all visible maps have painted a picture that shows what is waited for."""
     views = [view for view in window.maps.views if view.isVisible()]
-    target, before = int(forward), []
+    before = []
 
     def arrived() -> None:
         # the maps have the picture by now; only what is painted from here on shows it
-        if window.session.shown.picture.view.at["cell"] == target and not before:
+        picture = window.session.shown.picture
+        if picture is not None and shows(picture) and not before:
             before.extend(view.paint_count for view in views)
 
     window.session.picture_changed.connect(arrived)
     begin = perf_counter()
-    QTest.keyClick(window.maps, Qt.Key.Key_Right if forward else Qt.Key.Key_Left)
-    wait(qapp, lambda: before and all(v.paint_count > n for v, n in zip(views, before, strict=True)), 10)
-    elapsed = 1e3 * (max(view.last_paint for view in views) - begin)
+    act()
+    wait(qapp, lambda: before and all(v.paint_count > n for v, n in zip(views, before, strict=True)), 30)
     window.session.picture_changed.disconnect(arrived)
+    return 1e3 * (max(view.last_paint for view in views) - begin)
+
+
+def step(window, qapp, forward: bool) -> float:
+    """Milliseconds from a key to the next cell in all visible maps."""
+    target = int(forward)
+    elapsed = until_painted(
+        window, qapp, lambda: QTest.keyClick(window.maps, Qt.Key.Key_Right if forward else Qt.Key.Key_Left),
+        lambda picture: picture.view.at["cell"] == target)
     QTest.qWait(120)
     return elapsed
 
 
-def test_first_map_after_run_and_cancel(window, spec, qapp, bars, tmp_path):
+@pytest.mark.parametrize("others", [0, 2])
+def test_first_map_after_run_and_cancel(window, spec, qapp, bars, busy, others, tmp_path):
     """From the start of a job to the first painted data, and from Cancel to its end, several times."""
-    first, ended = [], []
+    with busy(others):
+        first, ended = run_and_cancel(window, spec, qapp, tmp_path)
+    bars.times(f"window_run_to_first_map{ending(others)}", {"max": max(first)}, FIRST_GOAL)
+    bars.times(f"window_cancel_to_end{ending(others)}", {"max": max(ended)}, CANCEL_GOAL)
+
+
+def run_and_cancel(window, spec, qapp, tmp_path) -> tuple[list[float], list[float]]:
+    """Milliseconds to the first painted data, and to the end."""
+    first, ended, jobs = [], [], []
     for turn in range(5):
-        covered = []
-
-        def arrived(seen=covered) -> None:
-            picture = window.session.shown.picture
-            if picture is not None and picture.coverage.any():
-                seen.append(1)
-
-        window.session.picture_changed.connect(arrived)
-        begin = perf_counter()
-        job = window.session.start(spec.model_copy(update={"out_folder": tmp_path / str(turn)}))
-        wait(qapp, lambda seen=covered: bool(seen), 30)
-        first.append(1e3 * (perf_counter() - begin))
-        begin = perf_counter()
+        one = spec.model_copy(update={"out_folder": tmp_path / str(turn)})
+        first.append(until_painted(window, qapp, lambda one=one: jobs.append(window.session.start(one)),
+                                   lambda picture: picture.coverage.any()))
+        begin, job = perf_counter(), jobs[-1]
         job.cancel()
         wait(qapp, lambda job=job: job.board.state.ended, 30)
         ended.append(1e3 * (perf_counter() - begin))
         assert not list((tmp_path / str(turn)).rglob(".tmp-*"))
-    bars.times("window_run_to_first_map", {"max": max(first)}, {"max": 3000.0})
-    bars.times("window_cancel_to_end", {"max": max(ended)}, {"max": 500.0})
+    return first, ended
