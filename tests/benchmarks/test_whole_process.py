@@ -20,8 +20,12 @@ from calib_core.simulate import Simulated, default_settings, simulate
 from calib_core.store.constants import list_constants
 
 MODULE = 2
-#: The least memory that a job may be given, MiB.
-LEAST = 384
+#: The least memory that a job may be given, and what it takes else, MiB.
+LEAST, USUAL = 384, 2048
+#: Trains and memory cells of jobs that tell how time and memory grow: as many from the first to the second as on.
+TRAINS, CELLS = (60, 240, 420), (32, 64, 96)
+#: What a line through the first two says of the third, of what it takes: 1 where time is linear, but for its scatter.
+GROWTH_GOAL = 0.95
 #: What a user has else: mean or median and deviation of both planes, thresholds, bad pixels, a file.
 SCRIPT = """
 import sys
@@ -130,14 +134,24 @@ def peak_of(words: list[str]) -> float:
     return float(done.stdout.split()[-1])
 
 
-def compare(bars, name: str, ours: Callable[[], list[str]], other: list[str], goal: float, rounds: int = 5) -> None:
-    """Report the other process's time over ours, and both."""
+def compare(bars, name: str, ours: Callable[[], list[str]], other: list[str], goal: float, rounds: int = 5) -> float:
+    """Report the other process's time over ours, and both; returns ours."""
     times: list[tuple[float, float]] = []
     for turn in range(rounds + 1):
         found = processor_time(ours()), processor_time(other)
         times += [found] if turn else []  # the first fills caches
     ours_took, other_took = (median(one) for one in zip(*times, strict=True))
     bars.ratio(name, [b / a for a, b in times], goal, f"ours={ours_took:.2f} s other={other_took:.2f} s ")
+    return ours_took
+
+
+def tell_two_threads(bars, name: str, words: list[str], one_thread: float) -> None:
+    """What the clock says of two threads beside the processor's time of one, which judges the machine too."""
+    begin = perf_counter()
+    processor_time(words)
+    clock = perf_counter() - begin
+    bars.line(f"{name}_two_threads {clock:.2f} s of the clock, one thread {one_thread:.2f} s of a processor, "
+              f"ratio={one_thread / clock:.2f}")
 
 
 def simulated(folder: Path, cells: int, trains: int) -> Simulated:
@@ -174,12 +188,9 @@ def test_a_dark_against_a_script(cells, trains, estimator, as_script, goal, tmp_
     else:  # a median is good to 1.25 / √trains of its samples' noise of 11 ADU
         assert np.median(far) < 1.8 * np.sqrt(60 / trains)
     name = f"whole_process_{estimator}" + ("" if cells == 16 else f"_{cells}_cells")
-    compare(bars, name, lambda: dark(made, out, "--estimator", estimator), script, goal,
-            3 if (cells, estimator) == (64, "robust") else 5)
-    begin = perf_counter()
-    processor_time(dark(made, out, "--estimator", estimator, threads=2))
-    clock, most = perf_counter() - begin, peak_of(dark(made, out, "--estimator", estimator))
-    bars.line(f"{name}_two_threads {clock:.2f} s of the clock; one thread holds {most:.0f} MiB")
+    ours = compare(bars, name, lambda: dark(made, out, "--estimator", estimator), script, goal,
+                   3 if (cells, estimator) == (64, "robust") else 5)
+    tell_two_threads(bars, name, dark(made, out, "--estimator", estimator, threads=2), ours)
 
 
 def test_start_of_a_small_dark(tmp_path, bars) -> None:
@@ -212,18 +223,19 @@ def test_kernels_that_nobody_has_compiled(tmp_path, bars) -> None:
     (tmp_path / "kernel.py").write_text(SORTING)
     words = dark(made, tmp_path / "constants"), [sys.executable, str(tmp_path / "kernel.py")]
 
-    def more(command: list[str], turn: int) -> float:
-        """Seconds of the first start with an empty folder of kernels, without those of the second one."""
+    def starts(command: list[str], turn: int) -> tuple[float, float]:
+        """Seconds of the first start with an empty folder of kernels, and of the second one."""
         shutil.rmtree(tmp_path / "constants", ignore_errors=True)
         empty = str(tmp_path / f"kernels_{turn}")
         cold = processor_time(command, NUMBA_CACHE_DIR=empty)
         shutil.rmtree(tmp_path / "constants", ignore_errors=True)
-        return cold - processor_time(command, NUMBA_CACHE_DIR=empty)
+        return cold, processor_time(command, NUMBA_CACHE_DIR=empty)
 
-    found = [(more(words[0], 2 * turn), more(words[1], 2 * turn + 1)) for turn in range(5)]
-    ours, fixed = (median(one) for one in zip(*found, strict=True))
-    bars.ratio("cold_kernels_of_a_dark", [b / a for a, b in found], 1 / COLD_GOAL,
-               f"ours={ours:.2f} s fixed kernel={fixed:.2f} s ")
+    found = np.array([[starts(words[0], 2 * turn), starts(words[1], 2 * turn + 1)] for turn in range(5)])
+    (cold, warm), more = np.median(found[:, 0], axis=0), found[..., 0] - found[..., 1]
+    ours, fixed = np.median(more, axis=0)
+    bars.ratio("cold_kernels_of_a_dark", [float(b / a) for a, b in more], 1 / COLD_GOAL,
+               f"ours={ours:.2f} s (cold {cold:.2f} s, warm {warm:.2f} s) fixed kernel={fixed:.2f} s ")
 
 
 def test_a_share_of_a_busy_machine(tmp_path, bars, busy) -> None:
@@ -244,9 +256,10 @@ def test_a_whole_job_against_reading_and_hashing(tmp_path, bars) -> None:
     made, out = simulated(tmp_path / "raw", 352, 30), tmp_path / "constants"
     (tmp_path / "bare.py").write_text(BARE)
     source = f"INSTRUMENT/SPB_DET_AGIPD1M-1/DET/{MODULE}CH0:xtdf/image/data"
-    compare(bars, "whole_job_352_cells", lambda: dark(made, out), [
+    ours = compare(bars, "whole_job_352_cells", lambda: dark(made, out), [
         sys.executable, str(tmp_path / "bare.py"), source, str(out), *map(str, made.runs.values())], 1 / 6, 3)
-    for memory in (2048, LEAST):
+    tell_two_threads(bars, "whole_job_352_cells", dark(made, out, threads=2), ours)
+    for memory in (USUAL, LEAST):
         most = peak_of(dark(made, out, "--memory-mb", str(memory)))
         bars.ratio(f"whole_job_352_cells_memory_{memory}", [1.1 * memory / most], 1, f"{most:.0f} MiB ")
 
@@ -266,3 +279,35 @@ def test_one_more_train_against_a_script(tmp_path, bars) -> None:
     more = [np.subtract(long, short) for short, long in found]
     bars.ratio("one_more_train", [float(script / max(ours, 1e-3)) for ours, script in more], 8,
                f"ours={median(one[0] for one in more) / 60 * 1e3:.1f} ms ")
+
+
+def tell_growth(bars, name: str, sizes: tuple[int, int, int], words: Callable[[int], list[str]]) -> list[float]:
+    """Report the time of the last of three sizes as a line through the others has it, over what it takes.
+
+    Returns the most memory of each size, MiB.
+    """
+    rounds = [[processor_time(words(size)) for size in sizes] for _ in range(6)]
+    times, most = np.array(rounds[1:]), [peak_of(words(size)) for size in sizes]  # the first fills caches
+    typical = np.median(times, axis=0)
+    told = ", ".join(f"{size}: {time:.2f} s {held:.0f} MiB"
+                     for size, time, held in zip(sizes, typical, most, strict=True))
+    bars.ratio(name, [float((2 * second - first) / third) for first, second, third in times], GROWTH_GOAL,
+               f"{told}; {1e3 * (typical[2] - typical[0]) / (sizes[2] - sizes[0]):.2f} ms each ")
+    return most
+
+
+@pytest.mark.parametrize("estimator", ["plain", "robust"])
+def test_growth_with_trains(estimator, tmp_path, bars) -> None:
+    """Time is linear in them; robust samples of more than 128 are only summed. Memory stays as it is."""
+    made, out = simulated(tmp_path / "raw", 16, TRAINS[-1]), tmp_path / "constants"
+    name = f"growth_in_trains_{estimator}"
+    _, fewer, most = tell_growth(bars, name, TRAINS, lambda trains: dark(
+        made, out, "--estimator", estimator, "--max-trains", str(trains)))
+    bars.ratio(f"{name}_memory", [1.1 * fewer / most], 1, f"{fewer:.0f} to {most:.0f} MiB ")
+
+
+def test_growth_with_memory_cells(tmp_path, bars) -> None:
+    """Time is linear in them. What a constant's file takes grows until the budget, and all together stays within."""
+    made = {cells: simulated(tmp_path / str(cells), cells, 30) for cells in CELLS}
+    *_, most = tell_growth(bars, "growth_in_cells", CELLS, lambda cells: dark(made[cells], tmp_path / "constants"))
+    bars.ratio("growth_in_cells_memory", [1.1 * USUAL / most], 1, f"{most:.0f} of {USUAL} MiB ")
