@@ -26,7 +26,15 @@ from calib_core.jobs.given import constants_of
 from calib_core.jobs.patience import Wait, check_unchanged, open_runs, patiently
 from calib_core.jobs.planned_modules import cells_of_constants, frames_of_modules, named_modules, none_left
 from calib_core.jobs.resolution import OfRun
-from calib_core.jobs.room import CELLS_AT_ONCE, cells_of, check_index, chunk_bytes_of, room_of, share_of
+from calib_core.jobs.room import (
+    CELLS_AT_ONCE,
+    cells_of,
+    check_index,
+    chunk_bytes_of,
+    room_of,
+    share_of,
+    thread_share_of,
+)
 from calib_core.jobs.sources import Source
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.step_constants import Before, bind_before
@@ -358,7 +366,9 @@ def _blocks(plan: Plan, module: int | None, keys: tuple[str, ...]) -> Iterator[t
     kind, chunk_bytes = plan.kind, plan.source.chunk_bytes
     per_item = plan.method.bytes_per_item(kind, samples)
     longest = cells_of(chunk_bytes, kind.frame_bytes) if kind else len(entries)
-    fitting = cells_per_block(per_item, share_of(plan.spec) - 2 * chunk_bytes, len(entries))
+    available = max(share_of(plan.spec) - 2 * chunk_bytes,
+                    thread_share_of(plan.spec, plan.source.index_bytes) - plan._beside(longest, module))
+    fitting = cells_per_block(per_item, available, len(entries))
     length = max(1, min(longest, fitting, -(-len(entries) // _LEAST_BLOCKS)))
     yield from ((entries[i : i + length], samples) for i in range(0, len(entries), length))
 

@@ -57,6 +57,17 @@ def share_of(spec: JobSpec) -> int:
     return max((spec.memory_mb << 20) - _PROCESS_BYTES, _LEAST_ROOM) // _UNIT_SHARE
 
 
+def thread_share_of(spec: JobSpec, index_bytes: int) -> int:
+    """Working memory of a unit, all of it, where the specification has fewer threads than there are shares, bytes.
+
+    Half of what there is beside the index of the frames at most. Nothing where it does not say how many threads, and
+    in parts, of which three are held.
+    """
+    if not spec.threads or spec.parts > 1:
+        return 0
+    return ((spec.memory_mb << 20) - _PROCESS_BYTES - index_bytes) // max(spec.threads, 2)
+
+
 def chunk_bytes_of(spec: JobSpec, frame_bytes: int) -> int:
     """Length of a chunk of frames, bytes: one frame at least."""
     return max(frame_bytes, min(_CHUNK_BYTES, share_of(spec) // 4))

@@ -22,7 +22,7 @@ from calib_core.detector.registry import detector_type
 from calib_core.errors import BadInput, BadParameter, CalibrationError
 from calib_core.jobs import plan as planning
 from calib_core.jobs.plan import Plan, make_plan
-from calib_core.jobs.room import chunk_bytes_of
+from calib_core.jobs.room import chunk_bytes_of, chunk_of
 from calib_core.jobs.spec import JobSpec
 from calib_core.simulate import default_settings, simulate
 
@@ -93,12 +93,13 @@ def test_parts_come_in_the_order_of_the_trains(run: Path) -> None:
     assert [len(set(one)) for one in trains] == [2, 4, 2, 3]
 
 
+@pytest.mark.parametrize("threads", [0, 3])
 @pytest.mark.parametrize("memory", [384, 512, 1024, 8192])
-def test_units_are_the_same_on_any_machine_and_with_any_number_of_threads(
-    memory: int, run: Path, monkeypatch: pytest.MonkeyPatch
+def test_units_are_the_same_on_any_machine(
+    memory: int, threads: int, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = []
-    for processors, threads in ((1, 0), (8, 0), (256, 0), (8, 3)):
+    for processors in (1, 8, 256):
         monkeypatch.setattr(os, "sched_getaffinity", lambda _, n=processors: set(range(n)))
         with planned(run, memory_mb=memory, threads=threads) as plan:
             assert plan.threads == (threads or processors)
@@ -172,25 +173,49 @@ def test_a_job_of_constants_reads_each_entry_once(tmp_path: Path) -> None:
     assert plan.context.cells == (0, 4)
 
 
-@pytest.mark.parametrize(("threads", "estimator", "samples", "stretch"), [
-    (64, "robust", 1000, 4 << 20), (64, "plain", 1000, 4 << 20), (2, "plain", 1000, 4 << 20),
-    (2, "robust", 30, 1 << 21),
-])
-def test_units_read_long_stretches_where_memory_allows(
-    threads: int, estimator: str, samples: int, stretch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """All 352 cells of an AGIPD module, on a machine of many processors and on a small one."""
-    monkeypatch.setattr("calib_core.io.budget.usable_bytes", lambda: threads << 32)
-    spec = JobSpec(family="AGIPD", method="DARK", out_folder=tmp_path, threads=threads)
-    family = named("AGIPD")
-    method = family.method("DARK").with_changes({"estimator": estimator})
+#: Samples that are kept of each memory cell.
+KEPT = {"plain": 0, "robust 30": 30, "robust 60": 60, "robust 1000": 128}
+
+
+def asked_of(threads: int, kept: int, folder: Path) -> tuple[int, list[int], int]:
+    """Bytes of a memory cell's frame, cells of each unit, and bytes of a chunk of one: all 352 cells of a module."""
+    spec = JobSpec(family="AGIPD", method="DARK", out_folder=folder, threads=threads)
+    assert spec.memory_mb == max(2048, 512 * threads)
     kind = detector_type("AGIPD1M")
-    plan = SimpleNamespace(
-        method=method, kind=kind, spec=spec, context=SimpleNamespace(axes={"cell": Axis("cell", "", range(352))}),
-        source=SimpleNamespace(chunk_bytes=chunk_bytes_of(spec, kind.frame_bytes),
-                               entries=lambda *_: (tuple(range(352)), samples)))
+    method = named("AGIPD").method("DARK").with_changes({"estimator": "robust" if kept else "plain"})
+    chunk, axes = chunk_bytes_of(spec, kind.frame_bytes), {"cell": Axis("cell", "", range(352))}
+    source = SimpleNamespace(chunk_bytes=chunk, index_bytes=3 << 20,
+                             entries=lambda *_: (tuple(range(352)), kept if 0 < kept < 128 else 1000))
+    plan = SimpleNamespace(method=method, kind=kind, spec=spec, context=SimpleNamespace(axes=axes), source=source,
+                           _beside=lambda cells, module: 2 * chunk)
     blocks = [block for block, _ in planning._blocks(plan, 3, ("high",))]  # type: ignore[arg-type]
     assert sum(blocks, ()) == tuple(range(352))
-    assert kind.frame_bytes * np.median([len(block) for block in blocks]) >= stretch
-    room = (spec.memory_mb << 20) // threads
-    assert method.bytes_per_item(kind, samples) * max(map(len, blocks)) + 2 * plan.source.chunk_bytes < 2 * room
+    cells = [len(block) for block in blocks]
+    return kind.frame_bytes, cells, chunk_of(chunk, max(cells), kind.frame_bytes)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 8, 64])
+@pytest.mark.parametrize("what", KEPT)
+def test_units_read_long_stretches_where_memory_allows(
+    threads: int, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a machine of few processors and of many, with 512 MiB for each of them and 2048 at least."""
+    monkeypatch.setattr("calib_core.io.budget.usable_bytes", lambda: max(threads, 4) << 33)
+    frame, cells, chunk = asked_of(threads, KEPT[what], tmp_path)
+    # 16 memory cells, each of 128 samples of 65,536 pixels and two planes, would be 700 of 512 MiB
+    least = 9 if (threads, what) == (8, "robust 1000") else 16
+    assert min(cells[:-1]) == least
+    assert np.median(cells) * frame >= (4 << 20) * least / 16
+    assert chunk >= 8 * least * frame
+    kept, budget = 512 * 128 * 2 * 2 * KEPT[what], max(2048, 512 * threads) << 20
+    # of very many threads not all work on units of the most samples at the same time
+    assert kept * least < (1.4 if threads == 64 else 1) * budget / threads
+    assert len(cells) * 3 * 16 >= 8 * threads  # of three gain stages and sixteen modules
+
+
+def test_threads_that_nobody_counts_are_taken_for_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their number is the machine's then, and units follow from the specification alone."""
+    monkeypatch.setattr("calib_core.io.budget.usable_processors", lambda: 2)
+    monkeypatch.setattr("calib_core.io.budget.usable_bytes", lambda: 1 << 35)
+    (_, few, _), (_, most, _) = (asked_of(threads, 30, tmp_path) for threads in (0, 8))
+    assert max(few) == 9 < max(most) == 16
