@@ -191,6 +191,7 @@ def test_a_dark_against_a_script(cells, trains, estimator, as_script, goal, tmp_
     ours = compare(bars, name, lambda: dark(made, out, "--estimator", estimator), script, goal,
                    3 if (cells, estimator) == (64, "robust") else 5)
     tell_two_threads(bars, name, dark(made, out, "--estimator", estimator, threads=2), ours)
+    bars.line(f"{name}_memory one thread holds {peak_of(dark(made, out, '--estimator', estimator)):.0f} MiB")
 
 
 def test_start_of_a_small_dark(tmp_path, bars) -> None:

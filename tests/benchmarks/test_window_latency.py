@@ -11,6 +11,7 @@ from PyQt6.QtTest import QTest
 
 from app.running.warmup import Preparation
 from app.window.main_window import MainWindow
+from calib_core.jobs.board import State
 from calib_core.jobs.survey import survey
 from calib_core.simulate import Settings, simulate
 
@@ -183,8 +184,10 @@ def run_and_cancel(window, spec, qapp, tmp_path) -> tuple[list[float], list[floa
         first.append(until_painted(window, qapp, lambda one=one: jobs.append(window.session.start(one)),
                                    lambda picture: picture.coverage.any()))
         begin, job = perf_counter(), jobs[-1]
+        assert not job.board.state.ended  # there is something to cancel
         job.cancel()
         wait(qapp, lambda job=job: job.board.state.ended, 30)
         ended.append(1e3 * (perf_counter() - begin))
+        assert job.board.state is State.CANCELLED
         assert not list((tmp_path / str(turn)).rglob(".tmp-*"))
     return first, ended
