@@ -34,7 +34,7 @@ from calib_core.ranges import parse_numbers
 from calib_core.store.base import ConstantStore, Query, Version
 from calib_core.store.constant_paths import constant_files
 from calib_core.store.local.by_operator import ByOperator
-from calib_core.store.local.candidates import Candidate, candidates_of
+from calib_core.store.local.candidates import Candidate, candidates_of, known_version
 from calib_core.store.local.checking import check as check_store
 from calib_core.store.local.checking import left_over
 from calib_core.store.local.confirmations import confirm as confirm_change
@@ -49,7 +49,6 @@ from calib_core.store.local.records import Place
 from calib_core.store.local.remaking import keep, made_anew
 from calib_core.store.local.store import LocalStore, described
 from calib_core.store.opening import open_store, usual_store
-from calib_core.store.seals import sha256_of
 from calib_core.store.serving.server import Server
 from calib_core.store.statuses import Status
 from calib_core.store.unanswered import just_missed
@@ -354,9 +353,9 @@ def _versions(store: LocalStore, words: Iterable[str]) -> list[Version]:
 
 
 def _of_file(store: LocalStore, path: Path) -> Version:
-    found = store.of_file(sha256_of(path))
+    found = known_version(store, path)
     if found is None:
-        raise BadInput(f"{path} is no version of {store.title}; no record has its checksum.")
+        raise BadInput(f"{path} is no version of {store.title}, nor a copy of one; no record has its checksum.")
     return found
 
 

@@ -173,6 +173,23 @@ def candidate_of(store: LocalStore, path: Path, about: ByOperator, maps: Maps | 
         return Candidate(path, refused=str(error))
 
 
+def known_version(store: LocalStore, path: Path) -> Version | None:
+    """The version that a file is, wherever it lies and whatever copied it; None where it is none.
+
+    Parameters
+    ----------
+    store : LocalStore
+    path : Path
+
+    Raises
+    ------
+    BadInput
+        It cannot be read, or is no constant.
+    """
+    digest = sha256_of(path)
+    return store.of_file(digest) or _copy_of(store, read_constant(path), digest)
+
+
 def _copy_of(store: LocalStore, stored: StoredConstant, digest: str) -> Version | None:
     """The version that a file was exported from, that was made of it, or that is a copy of the same file."""
     source = str(stored.attributes.get(SOURCE, ""))

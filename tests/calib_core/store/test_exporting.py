@@ -120,6 +120,30 @@ def test_a_copy_of_a_copy_is_the_same_version_in_each_store(store: LocalStore, t
         other.close()
 
 
+def test_decisions_name_a_version_by_any_copy_of_its_file(
+    store: LocalStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One that was exported has other bytes; what has nothing to do with the store is one sentence."""
+    path, stranger, text = put(tmp_path / "made"), put(tmp_path / "made", 2), tmp_path / "cal.1.0.h5"
+    text.write_text("no constant")
+    accepted(store, path)
+    [copy] = export(store, found(store), tmp_path / "out", "modules")
+    assert copy.path is not None
+    assert copy.path.read_bytes() != path.read_bytes()
+    for file in (copy.path, path):
+        store.undo("anna", "") if found(store) else None
+        assert found(store) == ()
+        assert main(["store", "accept", str(file), "--store", str(store.folder)]) == 0
+        assert [(one.number, one.status) for one in found(store)] == [(1, Status.ACCEPTED)]
+    capsys.readouterr()
+    for file, why in ((stranger, f"is no version of {store.folder}, nor a copy of one; no record has its checksum."),
+                      (text, "cannot be read as a calibration constant")):
+        assert main(["store", "withdraw", str(file), "--store", str(store.folder), "--comment", "x"]) == 2
+        told = capsys.readouterr().err
+        assert f"{file} {why}" in told
+        assert told.count("\n") == 1
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_what_is_there_already_stays_and_is_never_replaced(store: LocalStore, tmp_path: Path, layout: str) -> None:
     accepted(store, put(tmp_path / "made"))
