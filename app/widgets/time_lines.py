@@ -110,7 +110,7 @@ class TimeScene:
     def gaps(self) -> list[tuple[float, float]]:
         """Stretches without a version of any line."""
         every = [line.times for line in self.lines if len(line.times)]
-        times = np.unique(np.concatenate(every)) if every else np.empty(0)
+        times = np.sort(np.concatenate(every), kind="stable") if every else np.empty(0)
         wide = np.flatnonzero(np.diff(times) > self.breaks)
         return [(float(times[i]), float(times[i + 1])) for i in wide]
 
@@ -178,7 +178,12 @@ def one_in_each(times: np.ndarray, span: tuple[float, float], columns: int) -> n
     if len(inside) <= columns:
         return inside
     starts = np.searchsorted(inside, np.linspace(*span, columns + 1)[:-1])
-    return inside[np.unique(starts[starts < len(inside)])]
+    return inside[_once(starts[starts < len(inside)])]
+
+
+def _once(rising: np.ndarray) -> np.ndarray:
+    """Each of some rising numbers once; NumPy's own sorts or hashes them first."""
+    return rising[np.append(True, rising[1:] != rising[:-1])[:len(rising)]]
 
 
 def _broken(times: np.ndarray, breaks: float) -> np.ndarray:
@@ -191,14 +196,14 @@ def _kept(
 ) -> np.ndarray:
     """Rising indices of the first, least, largest and last of each column, and of all of a part."""
     edges = np.linspace(*span, columns + 1)
-    starts = np.unique(np.concatenate(([0], np.searchsorted(x, edges)))).clip(0, len(x))
+    starts = _once(np.concatenate(([0], np.searchsorted(x, edges))))
     starts = starts[starts < len(x)]
     ends = np.append(starts[1:], len(x)) - 1
     found = [starts, ends, *(_extreme(y, starts, ufunc, blank) for ufunc, blank in (
         (np.minimum, np.inf), (np.maximum, -np.inf)))]
     if whole is not None:
         found.append(np.arange(np.searchsorted(x, whole[0]), np.searchsorted(x, whole[1], "right")))
-    return np.unique(np.concatenate(found))
+    return _once(np.sort(np.concatenate(found), kind="stable"))
 
 
 def _extreme(y: np.ndarray, starts: np.ndarray, ufunc: np.ufunc, blank: float) -> np.ndarray:

@@ -11,6 +11,7 @@ from PyQt6.QtGui import QColor, QFont
 
 from app.widgets.time_lines import TimeLine, TimeMark, TimeScene, one_in_each
 from app.widgets.tones import Tones
+from app.widgets.used_again import UsedAgain
 
 #: Changes that have their words in the plot; all are in the table.
 MOST_WORDS = 3
@@ -50,8 +51,10 @@ class Marks:
     """
 
     def __init__(self, plot: pg.PlotItem) -> None:
-        self._plot = plot
-        self._items: list[pg.GraphicsObject] = []
+        self._texts = UsedAgain(plot, _new_text, 20)
+        self._shades = UsedAgain(plot, lambda: pg.LinearRegionItem(movable=False, pen=pg.mkPen(None)), -20)
+        self._bars = UsedAgain(plot, pg.PlotCurveItem)
+        self._upright = UsedAgain(plot, lambda: pg.InfiniteLine(angle=90), 5)
         self._gaps: list[tuple[pg.TextItem, float, float]] = []
         self._words: list[tuple[pg.TextItem, float]] = []
         self._exchanges: list[float] = []
@@ -60,9 +63,10 @@ class Marks:
 
     def show_scene(self, scene: TimeScene, tones: Tones) -> None:
         """Draw the marks of a scene in place of those before."""
-        for item in self._items:
-            self._plot.removeItem(item)
-        self._items, self._gaps, self._words, self._reference = [], [], [], []
+        pools = (self._texts, self._shades, self._bars, self._upright)
+        for pool in pools:
+            pool.begin()
+        self._gaps, self._words, self._reference = [], [], []
         for first, last in scene.gaps():
             self._add_gap(first, last, tones)
         if scene.reference is not None:
@@ -73,6 +77,8 @@ class Marks:
         self._exchanges = [at for _, at in self._words]
         for line, mark in marked(scene)[:MOST_WORDS]:
             self._add_change(line, mark, scene.unit, tones)
+        for pool in pools:
+            pool.end()
 
     @property
     def room(self) -> int:
@@ -112,30 +118,29 @@ class Marks:
                 return at
         return None
 
-    def _add(self, item: pg.GraphicsObject, z: float = 0.0) -> None:
-        item.setZValue(z)
-        self._plot.addItem(item, ignoreBounds=True)
-        self._items.append(item)
-
     def _text(self, words: str, colour: str | QColor, anchor: tuple[float, float], fill: str = "") -> pg.TextItem:
-        text = pg.TextItem(words, color=QColor(colour), anchor=anchor, fill=QColor(fill) if fill else None)
-        font = QFont()
-        font.setPointSizeF(8.5)
-        text.setFont(font)
-        self._add(text, 20)
+        text = self._texts.take()
+        text.fill = pg.mkBrush(QColor(fill)) if fill else pg.mkBrush(None)
+        text.setPlainText(words)
+        if text.color != QColor(colour):  # which has the whole text laid out again
+            text.setColor(QColor(colour))
+        text.setAnchor(anchor)
+        text.setToolTip("")
+        text.setVisible(True)
         return text
 
     def _add_gap(self, first: float, last: float, tones: Tones) -> None:
         colour = QColor(tones.border)
         colour.setAlpha(60)
-        shade = pg.LinearRegionItem((first, last), movable=False, brush=colour, pen=pg.mkPen(None))
-        self._add(shade, -20)
+        shade = self._shades.take()
+        shade.setBrush(colour)
+        shade.setRegion((first, last))
         words = f"no versions, {(last - first) / _DAY:.0f} d"
         self._gaps.append((self._text(words, tones.muted, (0.5, 0)), first, last))
 
     def _add_reference(self, ends: tuple[float, float], forming: str, tones: Tones) -> None:
-        bar = pg.PlotCurveItem(pen=pg.mkPen(tones.muted, width=2))
-        self._add(bar)
+        bar = self._bars.take()
+        bar.setPen(pg.mkPen(tones.muted, width=2))
         words = forming or "reference"
         self._reference = [(bar, ends), (self._text(words, tones.muted, (0, 0)), ends)]
 
@@ -146,8 +151,9 @@ class Marks:
     def _add_words(self, at: float, words: str, colour: QColor, upright: bool, tones: Tones) -> None:
         """Words on something at a time, with an upright line there or without."""
         if upright:
-            pen = pg.mkPen(colour, style=Qt.PenStyle.DashLine)
-            self._add(pg.InfiniteLine(at, angle=90, pen=pen), 5)
+            line = self._upright.take()
+            line.setPen(pg.mkPen(colour, style=Qt.PenStyle.DashLine))
+            line.setValue(at)
         self._words.append((self._text(words, colour, (0, 0), tones.base), at))
 
 
@@ -161,18 +167,23 @@ class Conditions:
 
     def __init__(self, plot: pg.PlotItem) -> None:
         self._plot = plot
+        self._ticks = UsedAgain(plot, lambda: pg.PlotCurveItem(connect="pairs", skipFiniteCheck=True))
+        self._names: list[str] | None = None
         self._items: list[tuple[pg.PlotCurveItem, np.ndarray, int]] = []
 
     def show_scene(self, scene: TimeScene, tones: Tones) -> int:
         """Draw the ticks of a scene; returns the number of rows."""
-        for item, _, _ in self._items:
-            self._plot.removeItem(item)
         rows = list(_rows(scene))
-        self._items = [self._row(times, len(rows) - 1 - place, tones.accent if place == 0 else tones.pending)
+        self._ticks.begin()
+        self._items = [(self._row(tones.accent if place == 0 else tones.pending), times, len(rows) - 1 - place)
                        for place, (_, times) in enumerate(rows)]
-        axis = self._plot.getAxis("left")
-        axis.setTicks([[(len(rows) - 0.5 - place, name) for place, (name, _) in enumerate(rows)]])
-        self._plot.vb.setYRange(0, max(1, len(rows)), padding=0)
+        self._ticks.end()
+        names = [name for name, _ in rows]
+        if names != self._names:
+            self._names = names
+            middles = (len(rows) - 0.5 - place for place in range(len(rows)))
+            self._plot.getAxis("left").setTicks([list(zip(middles, names, strict=True))])
+            self._plot.vb.setYRange(0, max(1, len(rows)), padding=0)
         return len(rows)
 
     def lay_out(self, span: tuple[float, float], columns: int) -> None:
@@ -181,10 +192,17 @@ class Conditions:
             x = np.repeat(one_in_each(times, span, columns), 2)
             item.setData(x, np.tile([row + 0.15, row + 0.85], len(x) // 2))
 
-    def _row(self, times: np.ndarray, row: int, colour: str) -> tuple[pg.PlotCurveItem, np.ndarray, int]:
-        item = pg.PlotCurveItem(connect="pairs", pen=pg.mkPen(colour), skipFiniteCheck=True)
-        self._plot.addItem(item, ignoreBounds=True)
-        return item, times, row
+    def _row(self, colour: str) -> pg.PlotCurveItem:
+        item = self._ticks.take()
+        item.setPen(pg.mkPen(colour))
+        return item
+
+
+def _new_text() -> pg.TextItem:
+    made, font = pg.TextItem(), QFont()
+    font.setPointSizeF(8.5)
+    made.setFont(font)
+    return made
 
 
 def _rows(scene: TimeScene) -> Iterator[tuple[str, np.ndarray]]:

@@ -18,6 +18,7 @@ from app.widgets.time_box import Dots, TimeBox
 from app.widgets.time_lines import TimeLine, TimeScene, drawn, nearest
 from app.widgets.timeline_marks import Conditions, Marks, level_colour
 from app.widgets.tones import Tones, tones_of
+from app.widgets.used_again import UsedAgain
 
 #: Width of the axes at the left, so that plots below each other have the same times.
 _AXIS = 66
@@ -74,6 +75,7 @@ class TimelinePlot(QWidget):
         self.box = TimeBox()
         self.plot, self.beside = self._add(0, self.box), BesideLine(self._add(1, TimeBox()))
         self.strip, self.heat = self._add(2, TimeBox()), HeatRows(self._add(3, TimeBox()))
+        self._pool = UsedAgain(self.plot, lambda: pg.PlotCurveItem(connect="finite"))
         self.marks, self._conditions = Marks(self.plot), Conditions(self.strip)
         self.brush, self._dots = pg.LinearRegionItem(), Dots(size=4, pen=None)
         self._refused = Dots(size=14, symbol="x")
@@ -204,17 +206,16 @@ class TimelinePlot(QWidget):
 
     def _make_curves(self) -> None:
         """A curve for all lines without a change, and one for each other; a line that is alone stands out."""
-        for curve, _ in self._curves:
-            self.plot.removeItem(curve)
         tones, lines = tones_of(self.palette()), self.scene.lines
         quiet = tuple(one for one in lines if not (one.level or one.chosen or one.tone))
         groups = [quiet] if quiet else []
         groups += [(one,) for one in lines if one.level or one.chosen or one.tone]
-        self._curves = [(pg.PlotCurveItem(connect="finite", pen=pg.mkPen(
-            _colour(tones, some[0], len(lines)), width=2 if some[0].level or some[0].tone else 1)), some)
-                        for some in groups]
-        for curve, _ in self._curves:
-            self.plot.addItem(curve, ignoreBounds=True)
+        self._pool.begin()
+        self._curves = [(self._pool.take(), some) for some in groups]
+        self._pool.end()
+        for curve, some in self._curves:
+            curve.setPen(pg.mkPen(_colour(tones, some[0], len(lines)),
+                                  width=2 if some[0].level or some[0].tone else 1))
 
     def _draw(self) -> None:
         """Draw of all lines what can be told apart in what is in sight."""
