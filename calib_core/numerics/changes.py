@@ -22,6 +22,8 @@ _Float = NDArray[np.float64]
 
 #: Versions from one begin that is tried to the next, where levels are told from lines.
 _BEGINS = 3
+#: Versions that are scored beside each other: what is known of them so far stays in the nearest cache.
+_BESIDE = 512
 
 
 @dataclass(frozen=True)
@@ -219,15 +221,26 @@ def scores(values: _Array, reference: Reference, rule: Rule, first: int = 0) -> 
 
 @njit(nogil=True, cache=True)
 def _scores(shifts, scales, start, shortest, score, number):  # type: ignore[no-untyped-def]
-    for version in range(start, shifts.size):
-        total, most, best = 0.0, -1.0, 0
-        for k in range(1, min(version + 1, shortest + scales.size - 1) + 1):
-            total += shifts[version + 1 - k]
+    """Versions beside each other, of which the processor takes several at once; each is summed backwards."""
+    total, most, best = np.empty(_BESIDE), np.empty(_BESIDE), np.empty(_BESIDE, np.int64)
+    for begin in range(start, shifts.size, _BESIDE):
+        beside = min(_BESIDE, shifts.size - begin)
+        total[:], most[:], best[:] = 0.0, -1.0, 0
+        for k in range(1, shortest + scales.size):
+            first = max(0, k - 1 - begin)
+            added = shifts[begin + first + 1 - k:begin + beside + 1 - k]
+            sums, largest, length = total[first:beside], most[first:beside], best[first:beside]
+            for i in range(added.size):
+                sums[i] += added[i]
             if k >= shortest:
-                found = abs(total) * scales[k - shortest]
-                if found > most:
-                    most, best = found, k
-        score[version - start], number[version - start] = most, best
+                scale = scales[k - shortest]
+                for i in range(added.size):
+                    found = abs(sums[i]) * scale
+                    above = found > largest[i]
+                    length[i] = k if above else length[i]
+                    largest[i] = found if above else largest[i]
+        score[begin - start:begin - start + beside] = most[:beside]
+        number[begin - start:begin - start + beside] = best[:beside]
 
 
 def changes(values: _Array, score: _Array, number: _Array, reference: Reference, rule: Rule) -> tuple[Change, ...]:
