@@ -21,11 +21,13 @@ from calib_core.ranges import parse_numbers
 from calib_core.store.files import write_atomically
 from calib_core.store.statuses import Status
 from calib_core.subjects.kept_lines import confirmed_changes, kept_numbers
+from calib_core.subjects.known_numbers import KnownNumbers
+from calib_core.subjects.listed import Listed, Rows
 from calib_core.subjects.pixels_over_time import ChosenPixels, chosen_region, numbers_of_pixels, pixel_line
 from calib_core.subjects.region import region_of
 from calib_core.subjects.same_conditions import Condition
 from calib_core.subjects.timeline import Asked, ModuleLine, Timeline, change_words, timeline_of
-from calib_core.subjects.version_list import Listed, VersionList, list_versions, numbers_for
+from calib_core.subjects.version_list import VersionList, list_versions, numbers_for
 
 _ROW = "{:<19}  {:>6}  {:<28}  {:>12}  {:>12}  {:<10}  {}"
 _COLUMNS = ("begin", "module", "unit", "value", "shift", "status", "version", "file")
@@ -83,14 +85,16 @@ def told_of(namespace: argparse.Namespace, folder: Path, condition: Mapping[str,
     if not timeline.lines:
         raise BadInput(failed[0] if failed else f"{len(rows)} versions have no numbers: none is a stack of images.")
     entry = _entry(namespace.entry, timeline.entries)
-    timeline = timeline_of(rows, numbers, replace(asked, entry=entry))
+    if entry:
+        numbers = replace(numbers, kept=kept_numbers(rows, entry))
+        timeline = timeline_of(rows, numbers, replace(asked, entry=entry))
     lines, words = timeline.lines, "modules"
     if region is not None:
         lines, words, failed = _of_region(timeline, listed, region, namespace.cell)
     return Told(timeline, lines, words, timeline.entries[entry], tuple(_notes(timeline, failed, listed.merged)))
 
 
-def _asked_rows(namespace: argparse.Namespace, listed: VersionList, module: int | None) -> tuple[Listed, ...]:
+def _asked_rows(namespace: argparse.Namespace, listed: VersionList, module: int | None) -> Rows:
     """Versions of one kind of a detector that are asked for."""
     detector = _only(namespace.karabo_id, listed.detectors, "detector", "--karabo-id")
     kind = _only(namespace.calibration, listed.calibrations(detector), "kind of constant", "--calibration")
@@ -98,7 +102,7 @@ def _asked_rows(namespace: argparse.Namespace, listed: VersionList, module: int 
     statuses = {None, *({Status(word) for word in namespace.status} or {Status.ACCEPTED})}
     statuses |= {Status.DRAFT} if namespace.drafts else set()
     there = [one for one in listed.of(detector, kind) if not modules or one.module in modules]
-    rows = tuple(one for one in there if one.version.status in statuses)
+    rows = Rows(one for one in there if one.version.status in statuses)
     if not rows:
         others = f"; {len(there)} have another status (--status, --drafts)" if there else ""
         raise BadInput(f"There is no version of {kind} of {detector} that answers{others}.")
@@ -116,20 +120,21 @@ def _only(asked: str, there: Sequence[str], what: str, flag: str) -> str:
     return found[0]
 
 
-def _numbers(rows: Sequence[Listed], listed: VersionList) -> tuple[dict[Path, LineNumbers], list[str]]:
-    """Numbers of versions by their files: those that are kept, and the others made of the files."""
-    found = {path: one for path, one in kept_numbers(rows).items() if one is not None}
-    failed = list[str]()
-    for one in rows:
-        if one.path in found:
-            continue
+def _numbers(rows: Rows, listed: VersionList) -> tuple[KnownNumbers, list[str]]:
+    """Numbers of versions: those of the first entry that are kept, and the others made of the files."""
+    kept, made, failed = kept_numbers(rows, 0), dict[Path, LineNumbers](), list[str]()
+    unknown = np.ones(len(rows), bool)
+    for (folder, _), lines in kept.items():
+        places, numbers = rows.of_stores[folder]
+        unknown[places[lines.places_of(numbers)[0]]] = False
+    for one in map(rows.__getitem__, np.flatnonzero(unknown)):
         try:
-            made = listed.numbers.get(one.path) or numbers_for(one, listed)
+            found = listed.numbers.get(one.path) or numbers_for(one, listed)
         except BadInput as error:
             failed.append(str(error))
         else:
-            found |= {} if made is None else {one.path: line_numbers(made)}
-    return found, failed
+            made |= {} if found is None else {one.path: line_numbers(found)}
+    return KnownNumbers(made, kept), failed
 
 
 def _condition(rows: Sequence[Listed], asked: Mapping[str, Value]) -> Condition | None:

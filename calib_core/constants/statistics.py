@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import isnan
-from struct import Struct
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -139,8 +137,10 @@ def _fitting(flags: _Array, shape: Sequence[int]) -> _Array:
 
 #: What a line keeps of each entry: numbers of all and of good values, and values with a flag of all values.
 COLUMNS = (*(f"{name} of {some}" for some in SETS for name in ("mean", "std", "median", "n")), "flagged", "values")
+#: Those of them that lines over time are drawn of.
+DRAWN = ("mean of good", "std of good", "median of good", "flagged", "values")
+DRAWN_PLACES = [COLUMNS.index(name) for name in DRAWN]
 _NUMBERS = ("mean", "std", "median", "n")
-_DOUBLE = Struct("d")
 
 
 @dataclass(frozen=True)
@@ -180,10 +180,15 @@ class LineNumbers(NamedTuple):
     kind: LineKind
     numbers: bytes
 
-    @property
-    def has_flags(self) -> bool:
-        """Whether flags are known: those of its map, or it is one."""
-        return not isnan(_DOUBLE.unpack_from(self.numbers, len(self.numbers) - _DOUBLE.size)[0])
+    def drawn(self, entry: int) -> NDArray[np.float64]:
+        """Numbers of an entry that lines over time are drawn of, (:data:`DRAWN`,) float64; NaN where it is not there.
+
+        Parameters
+        ----------
+        entry : int
+        """
+        table = np.frombuffer(self.numbers).reshape(-1, len(COLUMNS))
+        return table[entry, DRAWN_PLACES] if entry < len(table) else np.full(len(DRAWN), np.nan)
 
 
 def line_numbers(one: VersionStatistics) -> LineNumbers:
@@ -204,19 +209,6 @@ def line_numbers(one: VersionStatistics) -> LineNumbers:
     kind = LineKind(about.comparable.shape, about.entries, about.unit, one.cut.block_shape,
                     one.whole is None)
     return LineNumbers(kind, table.tobytes())
-
-
-def columns_of(versions: Sequence[LineNumbers], entry: int) -> Mapping[str, NDArray[np.float64]]:
-    """Numbers of an entry of several versions, (versions,) float64 by the names in :data:`COLUMNS`.
-
-    Parameters
-    ----------
-    versions : sequence of LineNumbers
-        Of one kind.
-    entry : int
-    """
-    table = np.frombuffer(b"".join([one.numbers for one in versions])).reshape(len(versions), -1, len(COLUMNS))
-    return {name: table[:, entry, place] for place, name in enumerate(COLUMNS)}
 
 
 def nearest_map(one: About, maps: Iterable[About], most: timedelta) -> tuple[About, PairedMap] | None:

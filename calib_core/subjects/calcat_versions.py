@@ -14,7 +14,8 @@ from calib_core.store.base import Query, Version
 from calib_core.store.calcat.credentials import LoginNeeded
 from calib_core.store.calcat.store import CalCat
 from calib_core.store.stated import condition_of
-from calib_core.subjects.version_list import Listed, VersionList, in_time
+from calib_core.subjects.listed import Listed
+from calib_core.subjects.version_list import VersionList, in_time
 
 #: How many begins of each kind the database is asked for; it tells one at a time.
 BACK = 10

@@ -16,8 +16,9 @@ from calib_core.errors import CalibrationError
 from calib_core.numerics.exchange import correlations, exchanges, pattern
 from calib_core.resource_files import read_resource
 from calib_core.store.about import is_flags, is_stack, part_of, shape_of
+from calib_core.subjects.listed import Listed
 from calib_core.subjects.timeline import ModuleLine
-from calib_core.subjects.version_list import Listed, VersionList, map_of, stored_of
+from calib_core.subjects.version_list import VersionList, map_of, stored_of
 
 _Float = NDArray[np.float64]
 #: Gain stage, and files that were compared with those before.

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from calib_core.constants.statistics import LineNumbers, VersionStatistics
+from calib_core.constants.statistics import VersionStatistics
 from calib_core.errors import BadInput, OutputFailed
 from calib_core.store.local import confirmations
 from calib_core.store.local.blocks import read_blocks
 from calib_core.store.local.confirmations import Confirmed
 from calib_core.store.local.index import is_index
+from calib_core.store.local.pieces import KeptLines
 from calib_core.store.local.remaking import keep, made_anew
 from calib_core.store.local.store import LocalStore
-from calib_core.subjects.version_list import Listed
+from calib_core.subjects.listed import Listed, Rows
 
 
 def in_store(one: Listed) -> bool:
@@ -35,34 +36,26 @@ def _opened(one: Listed) -> Iterator[LocalStore]:
         yield store
 
 
-def _by_store(rows: Iterable[Listed]) -> Mapping[Path, list[Listed]]:
-    """Versions of our own stores by their folders."""
-    found: dict[Path, list[Listed]] = {}
-    for one in rows:
-        if isinstance(one.store, LocalStore):
-            found.setdefault(one.store.folder, []).append(one)
-    return found
-
-
-def kept_numbers(rows: Iterable[Listed]) -> dict[Path, LineNumbers | None]:
-    """Numbers of versions that stores keep, by their files; None of what is no stack of images.
+def kept_numbers(rows: Rows, entry: int) -> dict[tuple[Path, str], KeptLines]:
+    """Numbers of an entry that stores keep of versions, by their folders and kinds of constants.
 
     Parameters
     ----------
-    rows : iterable of Listed
+    rows : Rows
+    entry : int
 
     Raises
     ------
     BadInput
         A store is gone or damaged.
     """
-    found: dict[Path, LineNumbers | None] = {}
-    for some in _by_store(rows).values():
-        kept: dict[int, LineNumbers | None] = {}
-        with _opened(some[0]) as store:
-            for calibration in {one.version.calibration for one in some}:
-                kept |= store.lines.numbers_of({one.version.pdu for one in some}, calibration)
-        found |= {one.path: kept[one.version.number] for one in some if one.version.number in kept}
+    found = {}
+    for folder, (places, _) in rows.of_stores.items():
+        units = {unit for _, unit in rows.units[0]} if len(places) == len(rows) else {
+            rows[place].version.pdu for place in places}
+        with closing(LocalStore(folder)) as store:
+            for calibration in rows.kinds:
+                found[folder, calibration] = store.lines.numbers_of(units, calibration, entry)
     return found
 
 
@@ -132,12 +125,12 @@ def last_record(folders: Iterable[str]) -> tuple[int, ...]:
     return tuple(found)
 
 
-def confirmed_changes(rows: Sequence[Listed]) -> list[tuple[Listed, Confirmed]]:
+def confirmed_changes(rows: Rows) -> list[tuple[Listed, Confirmed]]:
     """Changes of some versions that were confirmed in their stores, in the order in which they were.
 
     Parameters
     ----------
-    rows : sequence of Listed
+    rows : Rows
 
     Raises
     ------
@@ -145,11 +138,10 @@ def confirmed_changes(rows: Sequence[Listed]) -> list[tuple[Listed, Confirmed]]:
         A store is gone or damaged.
     """
     found: list[tuple[Listed, Confirmed]] = []
-    for some in _by_store(rows).values():
-        with _opened(some[0]) as store:
-            by_number = {one.version.number: one for one in some}
-            found += [(by_number[one.version], one) for one in confirmations.confirmed(store)
-                      if one.version in by_number]
+    for folder, (places, numbers) in rows.of_stores.items():
+        with closing(LocalStore(folder)) as store:
+            found += [(rows[place], one) for one in confirmations.confirmed(store)
+                      for place in places[numbers == one.version]]
     return found
 
 

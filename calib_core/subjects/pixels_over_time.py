@@ -14,9 +14,10 @@ from calib_core.constants.history import change_rule, judged, share_line
 from calib_core.errors import BadInput
 from calib_core.store.about import is_flags, is_stack, part_of, shape_of
 from calib_core.store.constants import StoredConstant
+from calib_core.subjects.listed import Listed, Rows
 from calib_core.subjects.region import Box, RegionOfInterest
 from calib_core.subjects.timeline import Asked, ModuleLine
-from calib_core.subjects.version_list import Listed, VersionList, map_of, stored_of
+from calib_core.subjects.version_list import VersionList, map_of, stored_of
 
 _Float = NDArray[np.float64]
 
@@ -166,15 +167,14 @@ def pixel_line(
     ModuleLine or None
         None where nothing is known.
     """
-    rows = tuple(one for one in line.rows if one.path in numbers)
+    rows = Rows(one for one in line.rows if one.path in numbers)
     if not rows:
         return None
     known = [numbers[one.path] for one in rows]
     values, errors = _line_of(known, asked)
     begins = {line.rows[begin].begin for begin, _ in line.judged.references[1:]}
     confirmed = [place for place, one in enumerate(rows) if one.begin in begins]
-    times = np.array([one.second for one in rows])
-    return ModuleLine(line.module, line.unit, rows, line.kind, times, values,
+    return ModuleLine(line.module, line.unit, rows, line.kind, rows.seconds, values,
                       judged(values, errors, change_rule(), confirmed))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from calib_core.axes import Label
 from calib_core.constants.history import Judged, change_rule, judged, share_line
-from calib_core.constants.statistics import LineKind, LineNumbers, VersionStatistics, columns_of
+from calib_core.constants.statistics import DRAWN, LineKind, VersionStatistics
 from calib_core.numerics.changes import Change, Reference
 from calib_core.numerics.group_statistics import GOOD
 from calib_core.store.images import PIXELS
+from calib_core.subjects.known_numbers import KnownNumbers, Numbered
+from calib_core.subjects.listed import Listed, Rows
 from calib_core.subjects.same_conditions import Condition
-from calib_core.subjects.version_list import Listed
 
 _Float = NDArray[np.float64]
 _Array = NDArray[Any]
@@ -62,7 +63,7 @@ class ModuleLine:
     module : int
     unit : str
         Physical detector unit.
-    rows : tuple of Listed
+    rows : Rows
         Versions, in the order of time.
     kind : LineKind
         What its numbers have in common.
@@ -74,7 +75,7 @@ class ModuleLine:
 
     module: int
     unit: str
-    rows: tuple[Listed, ...]
+    rows: Rows
     kind: LineKind
     times: _Float
     values: _Float
@@ -138,7 +139,7 @@ class Timeline:
         Labels of the gain stages, or what else the entries are.
     conditions : tuple of (Condition, (versions,) float64) pairs
         Times of the versions of each condition, each time once; the asked one is the first.
-    rows : tuple of Listed
+    rows : Rows
         Versions of the asked condition, in the order of time.
     known, number : int
         Versions of the asked condition whose numbers are known, and all of them.
@@ -151,7 +152,7 @@ class Timeline:
     unit: str
     entries: tuple[Label, ...]
     conditions: tuple[tuple[Condition, _Float], ...]
-    rows: tuple[Listed, ...]
+    rows: Rows
     known: int
     number: int
     without_map: int
@@ -162,44 +163,44 @@ class Timeline:
         return _moments(self.rows)
 
 
-def timeline_of(rows: Sequence[Listed], numbers: Mapping[Path, LineNumbers], asked: Asked) -> Timeline:
+def timeline_of(rows: Rows, numbers: KnownNumbers, asked: Asked) -> Timeline:
     """Lines of versions whose numbers are known; conditions, units and shapes never share a line.
 
     Parameters
     ----------
-    rows : sequence of Listed
-        Of one kind and detector, in the order of time.
-    numbers : mapping
-        By the files of the versions.
+    rows : Rows
+    numbers : KnownNumbers
     asked : Asked
 
     Returns
     -------
     Timeline
     """
-    conditions = _by_condition(rows, asked.condition)
-    wanted = conditions[0][1] if conditions else ()
-    known = [(one, found) for one in wanted if (found := numbers.get(one.path)) is not None]
-    lines = tuple(_line(module, unit, some, asked) for (module, unit, _), some in sorted(
-        _by_unit(known).items(), key=lambda one: one[0][:2]))
-    first = known[-1][1].kind if known else None
+    conditions = rows.conditions(asked.condition)
+    wanted = conditions[0][1] if conditions else np.empty(0, np.intp)
+    numbered = numbers.of(rows, asked.entry)
+    known = wanted[numbered.kind[wanted] >= 0]
+    lines = tuple(_line(rows, places, numbered, asked) for places in _by_unit(rows, known, numbered))
+    first = numbered.kinds[numbered.kind[known[-1]]] if len(known) else None
     unit = "" if first is None else _unit(first.unit, asked.quantity)
+    without_map = np.count_nonzero(np.isnan(numbered.column("values")[known]))
     return Timeline(asked, lines, unit, first.entries if first is not None else (), tuple(
-        (condition, np.unique([one.second for one in some])) for condition, some in conditions),
-        tuple(wanted), len(known), len(wanted), sum(not one.has_flags for _, one in known))
+        (condition, _once(rows.seconds[places])) for condition, places in conditions),
+        rows.some(wanted), len(known), len(wanted), int(without_map))
 
 
 def _unit(unit: str, quantity: Quantity) -> str:
     return "logit" if quantity == "bad" else unit
 
 
-def _by_condition(rows: Sequence[Listed], first: Condition | None) -> list[tuple[Condition, tuple[Listed, ...]]]:
-    """Versions by their condition: the one that is asked for first, then that with the newest version."""
-    found: dict[Condition, list[Listed]] = {}
-    for one in rows:
-        found.setdefault(one.condition, []).append(one)
-    ordered = sorted(found, key=lambda one: (one == first, found[one][-1].begin), reverse=True)
-    return [(one, tuple(found[one])) for one in ordered]
+def _once(times: _Float) -> _Float:
+    """Rising times, each once."""
+    return times[_last_of_each(times)]
+
+
+def _last_of_each(times: _Float) -> NDArray[np.bool_]:
+    """Whether each of some rising times is the last of those that are the same."""
+    return np.append(times[1:] != times[:-1], True)[:len(times)]
 
 
 def _moments(rows: Iterable[Listed]) -> tuple[Moment, ...]:
@@ -209,33 +210,32 @@ def _moments(rows: Iterable[Listed]) -> tuple[Moment, ...]:
     return tuple(Moment(begin, tuple(found[begin])) for begin in sorted(found, reverse=True))
 
 
-_Known = tuple[Listed, LineNumbers]
+def _by_unit(rows: Rows, known: NDArray[np.intp], numbered: Numbered) -> Iterator[NDArray[np.intp]]:
+    """Places of versions by module, unit and shape; of those of one time the last is taken."""
+    shapes = list(dict.fromkeys(kind.shape for kind in numbered.kinds))
+    shape = np.array([shapes.index(kind.shape) for kind in numbered.kinds], np.intp)
+    keys = rows.units[1][known] * len(shapes) + shape[numbered.kind[known]]
+    for key in np.flatnonzero(np.bincount(keys)):
+        places = known[keys == key]
+        yield places[_last_of_each(rows.seconds[places])]
 
 
-def _by_unit(known: Iterable[_Known]) -> dict[tuple[int, str, object], list[_Known]]:
-    """Versions by module, unit and shape; of those of one time the last is taken."""
-    found: dict[tuple[int, str, object], dict[datetime, _Known]] = {}
-    for one, version in known:
-        key = one.module, one.version.pdu, version.kind.shape
-        found.setdefault(key, {})[one.begin] = one, version
-    return {key: list(some.values()) for key, some in found.items()}
+def _line(rows: Rows, places: NDArray[np.intp], numbered: Numbered, asked: Asked) -> ModuleLine:
+    module, unit = rows.units[0][rows.units[1][places[0]]]
+    kinds = numbered.kind[places]
+    is_flags = numbered.kinds[kinds[0]].is_flags
+    values, errors = _values(numbered.table[places], is_flags, asked)
+    times = rows.seconds[places]
+    confirmed = np.flatnonzero(np.isin(times, [begin.timestamp() for of, begin in asked.confirmed if of == unit]))
+    return ModuleLine(module, unit, rows.some(places), numbered.kinds[kinds[-1]], times, values,
+                      judged(values, errors, change_rule(), confirmed.tolist()))
 
 
-def _line(module: int, unit: str, versions: Sequence[_Known], asked: Asked) -> ModuleLine:
-    numbers = [one for _, one in versions]
-    values, errors = _values(numbers, asked)
-    rows = tuple(one for one, _ in versions)
-    confirmed = [place for place, one in enumerate(rows) if (unit, one.begin) in asked.confirmed]
-    times = np.array([one.second for one in rows])
-    return ModuleLine(module, unit, rows, numbers[-1].kind, times, values,
-                      judged(values, errors, change_rule(), confirmed))
-
-
-def _values(versions: Sequence[LineNumbers], asked: Asked) -> tuple[_Float, _Float]:
+def _values(table: _Float, is_flags: bool, asked: Asked) -> tuple[_Float, _Float]:
     """Numbers of an entry, and the counting errors of shares; NaN where a version has none."""
-    columns = columns_of(versions, asked.entry)
-    if asked.quantity != "bad" and not versions[0].kind.is_flags:
-        values = columns[f"{asked.quantity} of good"]
+    columns = dict(zip(DRAWN, table.T, strict=True))
+    if asked.quantity != "bad" and not is_flags:
+        values = np.ascontiguousarray(columns[f"{asked.quantity} of good"])
         return values, np.zeros(len(values))
     logits, errors = share_line(columns["flagged"], np.nan_to_num(columns["values"]))
     return logits, np.nan_to_num(errors)

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from calib_core.errors import BadInput, CalibrationError
 from calib_core.io.run import Run
-from calib_core.subjects.version_list import Listed, stored_of
+from calib_core.subjects.listed import Listed
+from calib_core.subjects.version_list import stored_of
 
 #: Versions, the newest and others spread over time, that are asked what they recorded.
 _ASKED = 200

@@ -15,7 +15,7 @@ from calib_core.errors import BadInput
 from calib_core.store.about import FLAGS, about_of, is_flags, is_stack, shape_of, values_of
 from calib_core.store.bare_files import numbers_of as modules_of
 from calib_core.store.bare_files import with_axes
-from calib_core.store.base import ConstantStore, Query, Version
+from calib_core.store.base import Query, Version
 from calib_core.store.constants import StoredConstant
 from calib_core.store.folder import version_of
 from calib_core.store.local.blocks import numbers_of
@@ -25,54 +25,9 @@ from calib_core.store.local.values import pair_span, too_large
 from calib_core.store.statistics import read_statistics
 from calib_core.store.statuses import Status
 from calib_core.subjects.constant_sets import ConstantSet, find_sets
+from calib_core.subjects.listed import Listed, Rows
 from calib_core.subjects.provenance_words import runs_text
-from calib_core.subjects.same_conditions import Condition, SameConditions
-
-
-@dataclass(frozen=True, eq=False)
-class Listed:
-    """A version of a module's constant, with where it belongs.
-
-    Attributes
-    ----------
-    version : Version
-        As the store knows it; a folder knows neither status nor author.
-    detector : str
-        Identifier; the title of the type where nothing tells it.
-    kind : DetectorType, optional
-        None where nothing tells the type.
-    module : int
-    begin : datetime
-        Of its validity, aware UTC.
-    condition : tuple of (str, value) pairs
-        The one that it shares with others; empty until all are known.
-    runs : str
-        What it was made of, in words.
-    stored : StoredConstant, optional
-        Its file with names of its axes, where it has been read already.
-    store : ConstantStore, optional
-        Which reads it else, and tells its history.
-    """
-
-    version: Version
-    detector: str
-    kind: DetectorType | None
-    module: int
-    begin: datetime
-    condition: Condition = ()
-    runs: str = ""
-    stored: StoredConstant | None = None
-    store: ConstantStore | None = None
-
-    @cached_property
-    def path(self) -> Path:
-        """Its file."""
-        return self.version.path
-
-    @cached_property
-    def second(self) -> float:
-        """Its begin, seconds since 1970."""
-        return self.begin.timestamp()
+from calib_core.subjects.same_conditions import SameConditions
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,14 +77,14 @@ class VersionList:
                 found.setdefault(one.version.pdu, []).append(one)
         return {unit: tuple(some) for unit, some in found.items()}
 
-    def of(self, detector: str, calibration: str) -> tuple[Listed, ...]:
+    def of(self, detector: str, calibration: str) -> Rows:
         """Versions of one kind of a detector, in the order of time.
 
         Parameters
         ----------
         detector, calibration : str
         """
-        return tuple(one for one in self.rows if (one.detector, one.version.calibration) == (detector, calibration))
+        return Rows(one for one in self.rows if (one.detector, one.version.calibration) == (detector, calibration))
 
 
 def list_versions(*given: str) -> VersionList:

@@ -17,12 +17,14 @@ from app.widgets.timeline_plot import TimelinePlot
 from calib_core.constants.matching import Setting
 from calib_core.constants.statistics import COLUMNS
 from calib_core.store.base import Query
+from calib_core.store.local.packing import pack
 from calib_core.store.local.records import Record, add_act, add_version, microseconds
 from calib_core.store.local.store import LocalStore
 from calib_core.store.statuses import Status
 from calib_core.subjects.kept_lines import kept_numbers
+from calib_core.subjects.known_numbers import KnownNumbers
+from calib_core.subjects.listed import Listed, Rows
 from calib_core.subjects.timeline import Asked, timeline_of
-from calib_core.subjects.version_list import Listed
 
 VERSIONS, MODULES = 6250, 16
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -79,8 +81,9 @@ def _add_others(store: LocalStore, first: list[int], act: int) -> None:
         ids = [row[0] for row in connection.execute(
             f"SELECT id FROM version WHERE pdu = (SELECT pdu FROM version WHERE id = {number}) ORDER BY begin_at")]
         connection.executemany(
-            "INSERT INTO line SELECT pdu, constant, begin_at, id, 1, NULL, '', '', ? FROM version WHERE id = ?",
+            "INSERT INTO line SELECT pdu, 1, begin_at, id, 1, NULL, '', '', ? FROM version WHERE id = ?",
             [(some.tobytes(), version) for some, version in zip(numbers, ids, strict=True)])
+    pack(connection)
     connection.execute("COMMIT")
 
 
@@ -110,12 +113,12 @@ def plot(qtbot):
 
 def test_a_module_is_read_and_drawn(plot, alone, bar, rows):
     """Read: its lines of the index; which versions there are is known, as it is when a line is looked at."""
-    own = rows[3]
+    own = Rows(rows[3])
     times = np.array([one.begin.timestamp() for one in own])
     values = np.array([value(3, at) for at in range(VERSIONS)])
 
     def ours():
-        timeline = timeline_of(own, kept_numbers(own), Asked())
+        timeline = timeline_of(own, KnownNumbers(kept=kept_numbers(own, 0)), Asked())
         plot.show_scene(scene_of(timeline, "Offset", False, 3, {}))
         return plot.grab()
 

@@ -16,6 +16,7 @@ from calib_core.store.local.confirmations import confirmed
 from calib_core.store.local.lines import drop_lines
 from calib_core.store.statuses import Status
 from calib_core.subjects.kept_lines import kept_numbers
+from calib_core.subjects.known_numbers import KnownNumbers
 from calib_core.subjects.timeline import Asked, Timeline, timeline_of
 from calib_core.subjects.version_list import list_versions
 from tests.kept_store import MODULES, STEP, VERSIONS, KeptStore, make_kept_store, median
@@ -43,8 +44,7 @@ def of_window(folder: Path, confirmed_at: frozenset[tuple[str, object]]) -> Time
     """Lines as the window has them of a store."""
     found = list_versions(str(folder))
     rows = found.of(found.detectors[0], "Offset")
-    numbers = {path: one for path, one in kept_numbers(rows).items() if one is not None}
-    return timeline_of(rows, numbers, Asked(confirmed=confirmed_at))  # type: ignore[arg-type]
+    return timeline_of(rows, KnownNumbers(kept=kept_numbers(rows, 0)), Asked(confirmed=confirmed_at))  # type: ignore[arg-type]
 
 
 def of_file(path: Path) -> Timeline:
@@ -52,7 +52,8 @@ def of_file(path: Path) -> Timeline:
     found = list_versions(str(path))
     rows = found.of(found.detectors[0], "Offset")
     begins = frozenset((one.version.pdu, one.begin) for one in rows if found.numbers[one.path].about.confirmed)
-    return timeline_of(rows, {key: line_numbers(one) for key, one in found.numbers.items()}, Asked(confirmed=begins))
+    numbers = KnownNumbers({key: line_numbers(one) for key, one in found.numbers.items()})
+    return timeline_of(rows, numbers, Asked(confirmed=begins))
 
 
 def test_the_job_the_window_and_its_file_have_the_same_lines(kept: KeptStore, tmp_path: Path) -> None:

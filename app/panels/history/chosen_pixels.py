@@ -15,6 +15,7 @@ from app.panels.history.history_presenter import HistoryPresenter
 from app.running.background import Background
 from app.session.session import Session
 from calib_core.errors import CalibrationError
+from calib_core.subjects.listed import Listed
 from calib_core.subjects.pixels_over_time import (
     ChosenPixels,
     PixelNumbers,
@@ -24,7 +25,7 @@ from calib_core.subjects.pixels_over_time import (
     pixel_line,
 )
 from calib_core.subjects.timeline import Asked, ModuleLine
-from calib_core.subjects.version_list import Listed, VersionList
+from calib_core.subjects.version_list import VersionList
 
 _READING = "Reading chosen pixels"
 #: What has a line beside those of modules, by its name in the list.

@@ -27,8 +27,8 @@ from app.panels.history.version_table import VersionTable
 from app.widgets.plain import PlainLabel, tip
 from app.widgets.sentence_list import SentenceList
 from calib_core.store.base import Version
+from calib_core.subjects.listed import Listed
 from calib_core.subjects.timeline import Moment, condition_names
-from calib_core.subjects.version_list import Listed
 
 #: Least height of the list, pixels: what is told above it may need the room.
 _LEAST = 48

@@ -12,8 +12,8 @@ from app.panels.history.history_presenter import HistoryPresenter
 from app.running.background import Background
 from app.session.session import Session
 from calib_core.subjects.exchanges_over_time import Compared, Exchanged, ExchangeSearch
+from calib_core.subjects.listed import Listed
 from calib_core.subjects.timeline import Timeline
-from calib_core.subjects.version_list import Listed
 
 _SEARCHING = "Looking for exchanged modules"
 #: Pause before maps are read, so that lines come first, ms, and how long is read until it is told anew, s.

@@ -24,9 +24,11 @@ from calib_core.store.opening import usual_store
 from calib_core.store.statuses import Status
 from calib_core.subjects.constant_sets import ConstantSet
 from calib_core.subjects.kept_lines import confirm, in_store, last_record, unconfirm
+from calib_core.subjects.listed import Listed, Rows
+from calib_core.subjects.same_conditions import Condition
 from calib_core.subjects.sign_off import SignOff
 from calib_core.subjects.timeline import Asked, ModuleLine, Quantity, Timeline
-from calib_core.subjects.version_list import Condition, Listed, VersionList, decisions_on, set_of
+from calib_core.subjects.version_list import VersionList, decisions_on, set_of
 
 _FINDING, _WORKING, _OPENING = "Looking for versions", "Reading versions", "Opening a version"
 _LOGIN, _REPORT = "Login to CalCat", "Report on a version"
@@ -86,7 +88,7 @@ class HistoryPresenter(QObject):
         self._while, self._left_out = _WHILES[0], 0
         self.versions = VersionList(())
         self.detector = self.calibration = ""
-        self.rows: tuple[Listed, ...] = ()
+        self.rows = Rows()
         self.drafts, self.calcat = True, False
         self.asked = Asked()
         self.timeline: Timeline | None = None
@@ -276,7 +278,7 @@ class HistoryPresenter(QObject):
 
     def _begin(self) -> None:
         every = self.versions.of(self.detector, self.calibration)
-        self.rows = tuple(one for one in every if self.drafts or one.version.status in _COUNT)
+        self.rows = every if self.drafts else Rows(one for one in every if one.version.status in _COUNT)
         self._left_out = len(every) - len(self.rows)
         self._while = _WHILES[0]
         self._work(0.0)

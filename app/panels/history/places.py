@@ -8,10 +8,11 @@ from pathlib import Path
 from app.session.sources import Source
 from calib_core.errors import BadInput
 from calib_core.subjects.calcat_versions import with_calcat
+from calib_core.subjects.listed import Listed
 from calib_core.subjects.on_disk import lasting
 from calib_core.subjects.report import name_of
 from calib_core.subjects.sign_off import SignOff
-from calib_core.subjects.version_list import Listed, VersionList, list_versions, set_of
+from calib_core.subjects.version_list import VersionList, list_versions, set_of
 
 
 def found_in(places: Sequence[str], calcat: bool) -> tuple[VersionList, str, bool]:

@@ -14,9 +14,9 @@ from calib_core.store.base import Version
 from calib_core.store.calcat.store import CalCat
 from calib_core.store.local.confirmations import Confirmed
 from calib_core.store.statuses import Status
+from calib_core.subjects.listed import Listed
 from calib_core.subjects.provenance_words import time_text
 from calib_core.subjects.timeline import ModuleLine, Moment, Timeline, condition_names
-from calib_core.subjects.version_list import Listed
 
 #: Signs and tones of what was decided, so that no state is told by its colour alone.
 STATUSES = {
@@ -26,7 +26,6 @@ STATUSES = {
 }
 _OF = {"median": "", "mean": " mean", "std": " spread", "bad": " bad share"}
 _NO_STATUS = ("on disk", "muted")
-_REFUSED = (Status.REJECTED, Status.WITHDRAWN)
 
 
 def scene_of(
@@ -56,7 +55,7 @@ def scene_of(
     return TimeScene(
         tuple(TimeLine(key, name, one.times, one.shifts if shifted else one.values, one.level,
                        tuple(_mark(one, change) for change in one.judged.changes), one is shown,
-                       np.array([row.version.status in _REFUSED for row in one.rows], bool), tone)
+                       one.rows.refused, tone)
               for key, (name, one, tone) in enumerate(named)),
         f"shift of {what}" if shifted else what, timeline.unit,
         tuple(zip(names, (times for _, times in timeline.conditions), strict=True)), reference, forming)

@@ -8,13 +8,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 from calib_core.axes import Array
 from calib_core.constants.statistics import LineNumbers, VersionStatistics, line_numbers
 from calib_core.errors import CalibrationError
 from calib_core.store.local.confirmations import Confirmed
+from calib_core.store.local.pieces import KeptLines
 from calib_core.subjects.kept_lines import confirmed_changes, in_store, kept_groups, kept_numbers, made_and_kept
+from calib_core.subjects.known_numbers import KnownNumbers
+from calib_core.subjects.listed import Listed, Rows
 from calib_core.subjects.timeline import Asked, ModuleLine, Timeline, groups_over_time, timeline_of
-from calib_core.subjects.version_list import Listed, VersionList, numbers_for
+from calib_core.subjects.version_list import VersionList, numbers_for
 
 
 @dataclass
@@ -26,6 +31,9 @@ class Known:
     Attributes
     ----------
     numbers : dict
+        Of those that no store keeps.
+    kept : dict
+        What stores keep, by their folders and kinds of constants.
     groups : dict
         Of groups of pixels.
     unread : dict of Path to str
@@ -37,14 +45,21 @@ class Known:
     """
 
     numbers: dict[Path, LineNumbers] = field(default_factory=dict)
+    kept: dict[tuple[Path, str], KeptLines] = field(default_factory=dict)
     groups: dict[Path, VersionStatistics] = field(default_factory=dict)
     unread: dict[Path, str] = field(default_factory=dict)
     unkept: dict[Path, str] = field(default_factory=dict)
     unread_groups: dict[Path, str] = field(default_factory=dict)
 
-    def lacks(self, rows: Sequence[Listed]) -> list[Listed]:
+    @property
+    def known(self) -> KnownNumbers:
+        """Numbers of versions."""
+        return KnownNumbers(self.numbers, self.kept)
+
+    def lacks(self, rows: Rows, entry: int) -> list[Listed]:
         """Versions that nothing is known of, the newest first."""
-        return [one for one in reversed(rows) if one.path not in self.numbers and one.path not in self.unread]
+        unknown = np.flatnonzero(self.known.of(rows, entry).kind < 0)
+        return [one for one in map(rows.__getitem__, unknown[::-1]) if one.path not in self.unread]
 
     def put(self, path: Path, found: VersionStatistics | None) -> None:
         """Take the numbers of a version; of what is no stack of images there are none."""
@@ -54,17 +69,33 @@ class Known:
             self.groups[path] = found
             self.numbers[path] = line_numbers(found)
 
-    def take_kept(self, rows: Sequence[Listed]) -> None:
+    def lacks_kept(self, rows: Rows, entry: int) -> bool:
+        """Whether stores have not been asked yet for an entry of some versions."""
+        keys = [(folder, kind) for folder in rows.of_stores for kind in rows.kinds]
+        return any(key not in self.kept or self.kept[key].entry != entry for key in keys)
+
+    def take_kept(self, rows: Rows, entry: int) -> None:
         """Take what stores keep: numbers that have changed are others from now on."""
-        kept = kept_numbers(rows)
-        for path, found in kept.items():
-            if found is None:
-                self.put(path, None)
-            elif self.numbers.get(path) != found:
-                self._forget(path)
-                self.numbers[path] = found
-        for one in rows:  # of which a store has forgotten the numbers, since a map came that is theirs
-            if in_store(one) and one.path not in kept and not self.unkept.get(one.path):
+        kept = kept_numbers(rows, entry)
+        for key, found in kept.items():
+            self._forget_changed(rows, key, found)
+        self.kept |= kept
+
+    def _forget_changed(self, rows: Rows, key: tuple[Path, str], found: KeptLines) -> None:
+        """Forget what was known of versions whose numbers a store has made anew, or forgotten since a map came."""
+        before = self.kept.get(key)
+        places, numbers = rows.of_stores[key[0]]
+        there, at = found.places_of(numbers)
+        for place in places[there[found.versions["told"][at] == 0]].tolist():
+            self.put(rows[place].path, None)
+        if before is None or not np.array_equal(before.versions, found.versions):
+            known = set() if before is None else set(before.versions.tolist())
+            for place, version in zip(places[there].tolist(), found.versions[at].tolist(), strict=True):
+                if version not in known:
+                    self._forget(rows[place].path)
+        for place in np.delete(places, there).tolist():
+            one = rows[place]
+            if one.version.calibration == key[1] and not self.unkept.get(one.path):
                 self._forget(one.path)
 
     def _forget(self, path: Path) -> None:
@@ -120,14 +151,13 @@ class Worked:
     confirmed: tuple[tuple[Listed, Confirmed], ...] = ()
 
 
-def work(versions: VersionList, rows: Sequence[Listed], known: Known, asked: Asked, seconds: float) -> Worked:
+def work(versions: VersionList, rows: Rows, known: Known, asked: Asked, seconds: float) -> Worked:
     """Read some versions and make the lines; to be called away from the window's thread.
 
     Parameters
     ----------
     versions : VersionList
-    rows : sequence of Listed
-        Of one kind and detector, in the order of time.
+    rows : Rows
     known : Known
         Which grows.
     asked : Asked
@@ -135,23 +165,24 @@ def work(versions: VersionList, rows: Sequence[Listed], known: Known, asked: Ask
     seconds : float
         How long; the version that is being read then is finished. 0 begins anew with what stores keep.
     """
-    if not seconds:
-        known.take_kept(rows)
-    lacking = sorted(known.lacks(rows), key=lambda one: asked.condition not in (None, one.condition))
+    if not seconds or known.lacks_kept(rows, asked.entry):
+        known.take_kept(rows, asked.entry)
+    lacking = sorted(known.lacks(rows, asked.entry), key=lambda one: asked.condition not in (None, one.condition))
     for one in _while(lacking, seconds):
         known.read(one, versions)
     confirmed = tuple(confirmed_changes(rows))
     told = (*(row for row, _ in confirmed), *told_in_files(versions, rows))
     begins = {(one.version.pdu, one.begin) for one in told}
-    unread, unkept = (tuple(some[one.path] for one in rows if one.path in some)
+    unread, unkept = (tuple(some[one.path] for one in rows if one.path in some) if some else ()
                       for some in (known.unread, known.unkept))
-    timeline = timeline_of(rows, known.numbers, replace(asked, confirmed=asked.confirmed | begins))
-    return Worked(timeline, len(known.lacks(rows)), unread, unkept, confirmed)
+    timeline = timeline_of(rows, known.known, replace(asked, confirmed=asked.confirmed | begins))
+    return Worked(timeline, len(known.lacks(rows, asked.entry)), unread, unkept, confirmed)
 
 
-def told_in_files(versions: VersionList, rows: Sequence[Listed]) -> list[Listed]:
+def told_in_files(versions: VersionList, rows: Rows) -> list[Listed]:
     """Versions at which a new reference begins as files of statistics tell it."""
-    return [one for one in rows if (found := versions.numbers.get(one.path)) is not None and found.about.confirmed]
+    return [one for one in rows if (found := versions.numbers.get(one.path)) is not None
+            and found.about.confirmed] if versions.numbers else []
 
 
 def work_groups(line: ModuleLine, known: Known, asked: Asked, seconds: float) -> tuple[Array, int]:

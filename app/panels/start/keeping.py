@@ -16,7 +16,7 @@ from calib_core.jobs.survey import without_runs
 from calib_core.pixel_rectangles import format_spans
 from calib_core.ranges import format_numbers
 from calib_core.store.local.store import LocalStore
-from calib_core.subjects.version_list import Listed
+from calib_core.subjects.listed import Listed
 
 #: Folder of copies beside that of a job's constants.
 EXPORTED = "exported"

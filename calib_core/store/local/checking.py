@@ -16,6 +16,7 @@ from calib_core.store.local.candidates import candidates_of
 from calib_core.store.local.index import Index
 from calib_core.store.local.injecting import adopt
 from calib_core.store.local.lines import drop_lines
+from calib_core.store.local.pieces import wrongly_packed
 from calib_core.store.local.schema import RECORDS
 from calib_core.store.local.store import LocalStore, described
 from calib_core.store.local.writing import BEGINNING, linked
@@ -55,6 +56,7 @@ def check(store: LocalStore, repair: bool, author: str, told: Told | None = None
     """
     yield from (Fault(text) for text in _damage(store.index))
     yield from _standing(store, repair)
+    yield from _packed(store, repair)
     named = {one.path: one for one in store.every()}
     there = sorted((store.folder / STORE).glob("*/*/cal.*.h5"))
     strangers = [path for path in there if path not in named]
@@ -132,6 +134,19 @@ def _standing(store: LocalStore, repair: bool) -> Iterator[Fault]:
         done = "made anew from the decisions"
     yield Fault(f"What {wrong + more} version{'s' * (wrong + more > 1)} of {store.title} stand at is not what was "
                 "decided last.", done)
+
+
+def _packed(store: LocalStore, repair: bool) -> Iterator[Fault]:
+    """What the index has packed of numbers of versions, against their rows."""
+    if not (wrong := wrongly_packed(store.index)):
+        return
+    done = ""
+    if repair:
+        with store.writing() as writing:
+            writing.renew_packed()
+        done = "made anew from the numbers"
+    yield Fault(f"What is packed of {wrong} line{'s' * (wrong > 1)} over time of {store.title} differs from the "
+                "numbers of the versions.", done)
 
 
 def _numbers(store: LocalStore, repair: bool) -> Iterator[Fault]:

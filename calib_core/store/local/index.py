@@ -15,6 +15,7 @@ from typing import Any
 
 from calib_core.errors import BadInput, OutputFailed
 from calib_core.store.local.making import INDEX, PATIENCE, make, renew, sentence_of
+from calib_core.store.local.packing import pack
 from calib_core.store.local.schema import APPLICATION, FORMAT, stand_ins
 from calib_core.store.local.writing import Writing
 
@@ -126,6 +127,7 @@ class Index:
             self.connection.execute("BEGIN IMMEDIATE")
             try:
                 yield Writing(self.connection)
+                pack(self.connection)
                 self.connection.execute("COMMIT")
             except BaseException:
                 if self.connection.in_transaction:
@@ -137,7 +139,8 @@ class Index:
         self.close()
         if not self.read_only:
             renew(folder, self._format)
-            self._format = self._check_format()
+            self._format = FORMAT  # by which connections have nothing that stands in for tables that are there
+            self._check_format()
 
     def _check_format(self) -> int:
         """Format of the index; BadInput where it is another's, or newer."""

@@ -20,6 +20,7 @@ from calib_core.store.base import Version
 from calib_core.store.constants import StoredConstant
 from calib_core.store.local.blocks import Made, line_kind
 from calib_core.store.local.index import Index
+from calib_core.store.local.pieces import KeptLines, lines_of
 from calib_core.store.local.records import microseconds
 from calib_core.store.local.writing import Writing
 
@@ -108,26 +109,17 @@ class Lines:
         return Kept(numbers, self._folder / row["blocks"], row["sha256"], row["map"], _said(row["said"]),
                     tuple(json.loads(row["shape"])), tuple(json.loads(row["dims"])), row["dtype"])
 
-    def numbers_of(self, units: Iterable[str], calibration: str) -> dict[int, LineNumbers | None]:
-        """Lines of all versions of some units and a kind, by their numbers; None of what has no numbers.
+    def numbers_of(self, units: Iterable[str], calibration: str, entry: int) -> KeptLines:
+        """Numbers of an entry of all versions of some units and a kind.
 
         Parameters
         ----------
         units : iterable of str
         calibration : str
             The database's name.
+        entry : int
         """
-        units, constants = (json.dumps([row[0] for row in self._index.rows(sql, (asked,))]) for sql, asked in (
-            ("SELECT id FROM pdu WHERE name IN (SELECT value FROM json_each(?))", json.dumps(list(units))),
-            ("SELECT c.id FROM constant c JOIN calibration k ON k.id = c.calibration WHERE k.name = ?", calibration)))
-        found = self._index.rows(
-            "SELECT l.version, l.told, l.numbers FROM json_each(?) p, json_each(?) c "
-            "JOIN line l ON l.pdu = p.value AND l.constant = c.value", (units, constants))
-        kinds = {None: None, **{number: line_kind(said) for number, said in self._index.rows(
-            "SELECT id, said FROM told WHERE id IN (SELECT value FROM json_each(?))",
-            (json.dumps(list({row[1] for row in found} - {None})),))}}
-        return {number: None if (kind := kinds[told]) is None else LineNumbers(kind, numbers)
-                for number, told, numbers in found}
+        return lines_of(self._index, units, calibration, entry)
 
     def lacking(self) -> list[int]:
         """Numbers of the versions whose statistics are not kept; of those without a file there are none."""
@@ -179,7 +171,8 @@ def put_line(writing: Writing, version: int, made: Made, blocks: str) -> None:
         told = writing.rows("SELECT id FROM told WHERE said = ?", (said,))[0][0]
     map_ = writing.rows("SELECT id FROM version WHERE sha256 = ?", (made.map_sha256,))
     writing.beside(
-        "INSERT OR REPLACE INTO line SELECT pdu, constant, begin_at, id, ?, ?, ?, ?, ? FROM version WHERE id = ?",
+        "INSERT OR REPLACE INTO line SELECT v.pdu, c.calibration, v.begin_at, v.id, ?, ?, ?, ?, ? FROM version v "
+        "JOIN constant c ON c.id = v.constant WHERE v.id = ?",
         (told, map_[0][0] if map_ else None, blocks, made.sha256, made.line.numbers if made.line else b"", version))
 
 
@@ -196,7 +189,7 @@ def drop_lines_without_map(writing: Writing, map_: int, span: timedelta) -> None
     """
     writing.beside(
         "DELETE FROM line WHERE version IN (SELECT l.version FROM version m JOIN line l ON l.pdu = m.pdu "
-        "JOIN constant c ON c.id = l.constant JOIN calibration k ON k.id = c.calibration "
+        "JOIN calibration k ON k.id = l.calibration "
         f"WHERE m.id = ? AND l.map IS NULL AND l.told IS NOT NULL AND k.name NOT LIKE '{FLAGS}%' "
         "AND l.begin_at BETWEEN m.begin_at - ? AND m.begin_at + ?)", (map_, *(2 * (span // _MICROSECOND,))))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from calib_core.errors import BadInput, OutputFailed
 from calib_core.store.alone import alone
 from calib_core.store.files import TEMPORARY_PREFIX, appear, explained, make_folder
+from calib_core.store.local.packing import pack
 from calib_core.store.local.schema import bring_up, statements
 
 #: Names in the store's folder.
@@ -78,6 +79,7 @@ def renew(folder: Path, found: int) -> None:
             if made.execute("PRAGMA user_version").fetchone()[0] == found:
                 for statement in bring_up(found):
                     made.execute(statement)
+                pack(made)
             made.execute("COMMIT")
     except sqlite3.Error as error:
         raise sentence_of(path, error) from error

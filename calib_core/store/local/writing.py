@@ -11,6 +11,8 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from calib_core.store.local.packing import pack_anew
+
 #: What the first record has before it.
 BEGINNING = "0" * 64
 Row = Mapping[str, Any]
@@ -70,6 +72,10 @@ class Writing:
             "INSERT INTO standing (version, constant, pdu, begin_at, status) SELECT v.id, v.constant, v.pdu, "
             "v.begin_at, (SELECT status FROM decision d WHERE d.version = v.id ORDER BY d.id DESC LIMIT 1) "
             "FROM version v")
+
+    def renew_packed(self) -> None:
+        """Make anew what the index keeps packed of numbers of versions."""
+        pack_anew(self._connection)
 
     def beside(self, sql: str, values: Sequence[Any]) -> None:
         """Write what is no record, since it can be made anew.

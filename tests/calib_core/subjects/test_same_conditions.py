@@ -9,6 +9,7 @@ import pytest
 
 from calib_core.cli.main import main
 from calib_core.constants.matching import Setting
+from calib_core.subjects.known_numbers import KnownNumbers
 from calib_core.subjects.same_conditions import SameConditions
 from calib_core.subjects.timeline import Asked, timeline_of
 from calib_core.subjects.version_list import list_versions
@@ -57,7 +58,7 @@ def test_temperatures_of_days_are_one_line_and_voltages_are_not(
     made.put(12, Sensor_temperature=Setting(296.5, 5.0, 5.0, unit="K"))
     made.store.close()
     listed = list_versions(str(tmp_path / "store"))
-    timeline = timeline_of(listed.of(DETECTOR, "Offset10Hz"), {}, Asked())
+    timeline = timeline_of(listed.of(DETECTOR, "Offset10Hz"), KnownNumbers(), Asked())
     sizes = {(dict(one)["Sensor temperature"], dict(one)["Sensor Bias Voltage"]): len(times)
              for one, times in timeline.conditions}
     assert sizes == {(291.0, 90.0): 4, (291.0, 90.5): 1, (296.5, 90.0): 1}

@@ -19,6 +19,7 @@ from calib_core.store.local.records import Record, add_act, add_version
 from calib_core.store.local.store import LocalStore
 from calib_core.store.seals import sha256_of
 from calib_core.store.statuses import Status
+from calib_core.subjects.known_numbers import KnownNumbers
 from calib_core.subjects.timeline import Asked, change_words, condition_names, groups_over_time, timeline_of
 from calib_core.subjects.version_list import decisions_on, list_versions, numbers_for, set_of
 from tests.calib_core.subjects.files import BEGIN, put_ours
@@ -61,7 +62,7 @@ def numbers(groups):
 
 
 def as_lines(groups):
-    return {path: line_numbers(one) for path, one in groups.items()}
+    return KnownNumbers({path: line_numbers(one) for path, one in groups.items()})
 
 
 @pytest.fixture(scope="module")
@@ -160,10 +161,10 @@ def test_a_confirmed_change_begins_a_reference(listed, numbers, timeline):
 
 def test_a_line_grows_as_numbers_come(listed, numbers):
     rows = listed.of(DETECTOR, "Offset")
-    few = timeline_of(rows, {one.path: numbers[one.path] for one in rows[-12:]}, Asked())
+    few = timeline_of(rows, KnownNumbers({one.path: numbers.read[one.path] for one in rows[-12:]}), Asked())
     assert (few.known, few.number) == (12, 210)
     assert all(line.times[-1] == BEGIN + day_of(VERSIONS - 1) for line in few.lines)
-    none = timeline_of(rows, {}, Asked())
+    none = timeline_of(rows, KnownNumbers(), Asked())
     assert none.lines == ()
     assert none.number == 210
 
