@@ -68,7 +68,7 @@ class KnownNumbers:
         entry : int
             Such as that of a gain stage.
         """
-        kind, table = np.full(len(rows), -1), np.full((len(rows), len(DRAWN)), np.nan)
+        kind, table = np.full(len(rows), -1), np.empty((len(rows), len(DRAWN)))
         kinds: dict[LineKind, int] = {}
         for (folder, calibration), lines in self.kept.items():
             if folder in rows.of_stores and calibration in rows.kinds and lines.entry == entry:
@@ -77,7 +77,12 @@ class KnownNumbers:
                 codes = np.full(max(lines.kinds, default=0) + 1, -1)
                 for told, one in lines.kinds.items():
                     codes[told] = kinds.setdefault(one, len(kinds))
-                kind[places[there]], table[places[there]] = codes[lines.versions["told"][at]], lines.numbers[at]
+                kind[places[there]] = codes[lines.versions["told"][at]]
+                if len(there) == len(rows):  # memory that nobody has touched is dearer than what is read
+                    table = lines.numbers[at]
+                else:
+                    table[places[there]] = lines.numbers[at]
+        table[kind < 0] = np.nan
         for place in np.flatnonzero(kind < 0).tolist() if self.read else ():
             if (found := self.read.get(rows[place].path)) is not None:
                 kind[place], table[place] = kinds.setdefault(found.kind, len(kinds)), found.drawn(entry)

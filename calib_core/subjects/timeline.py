@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from calib_core.axes import Label
 from calib_core.constants.history import Judged, change_rule, judged, share_line
-from calib_core.constants.statistics import DRAWN, LineKind, VersionStatistics
+from calib_core.constants.statistics import LineKind, VersionStatistics
 from calib_core.numerics.changes import Change, Reference
 from calib_core.numerics.group_statistics import GOOD
 from calib_core.store.images import PIXELS
@@ -224,20 +224,21 @@ def _line(rows: Rows, places: NDArray[np.intp], numbered: Numbered, asked: Asked
     module, unit = rows.units[0][rows.units[1][places[0]]]
     kinds = numbered.kind[places]
     is_flags = numbered.kinds[kinds[0]].is_flags
-    values, errors = _values(numbered.table[places], is_flags, asked)
+    values, errors = _values(numbered, places, is_flags, asked)
     times = rows.seconds[places]
     confirmed = np.flatnonzero(np.isin(times, [begin.timestamp() for of, begin in asked.confirmed if of == unit]))
     return ModuleLine(module, unit, rows.some(places), numbered.kinds[kinds[-1]], times, values,
                       judged(values, errors, change_rule(), confirmed.tolist()))
 
 
-def _values(table: _Float, is_flags: bool, asked: Asked) -> tuple[_Float, _Float]:
-    """Numbers of an entry, and the counting errors of shares; NaN where a version has none."""
-    columns = dict(zip(DRAWN, table.T, strict=True))
+def _values(
+    numbered: Numbered, places: NDArray[np.intp], is_flags: bool, asked: Asked
+) -> tuple[_Float, _Float]:
+    """Numbers of an entry of some versions, and the counting errors of shares; NaN where a version has none."""
     if asked.quantity != "bad" and not is_flags:
-        values = np.ascontiguousarray(columns[f"{asked.quantity} of good"])
-        return values, np.zeros(len(values))
-    logits, errors = share_line(columns["flagged"], np.nan_to_num(columns["values"]))
+        return numbered.column(f"{asked.quantity} of good")[places], np.zeros(len(places))
+    flagged, values = (numbered.column(name)[places] for name in ("flagged", "values"))
+    logits, errors = share_line(flagged, np.nan_to_num(values))
     return logits, np.nan_to_num(errors)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from sqlite3 import Connection
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -17,12 +18,13 @@ from calib_core.store.local.schema import ALWAYS
 
 #: Versions of a stretch of time; one that has twice as many is cut.
 STRETCH = 128
-#: A version of a line: its number, that of what it tells alike with others (0 where it has no numbers), and the begin
-#: of the checksum of all of its numbers.
+#: A version of a line: its number, that of what it tells alike with others (0 where it has no numbers), and what
+#: tells its numbers from those before, made of their checksum.
 VERSION = np.dtype([("version", "<i8"), ("told", "<i4"), ("stamp", "<u4")])
 #: What is packed of the rows of a line.
 ROWS = "SELECT begin_at, version, told, sha256, numbers FROM line WHERE pdu = ? AND calibration = ?"
-_DIGITS = 8
+#: Bytes of the numbers of an entry in a row.
+_OF_ENTRY = 8 * len(COLUMNS)
 
 
 def pack(connection: Connection) -> None:
@@ -88,10 +90,8 @@ def is_damaged(row: Any) -> bool:
     row : sequence
         Of :data:`ROWS`.
     """
-    *_, told, sha256, numbers = row
-    digits = sha256[:_DIGITS]
-    return bool(len(numbers) % (8 * len(COLUMNS)) or (digits and not set(digits) <= set("0123456789abcdef"))
-                or (told is not None and not numbers))
+    _, _, told, _, numbers = row
+    return len(numbers) % _OF_ENTRY != 0 or (told is not None and not numbers)
 
 
 def packed(rows: Sequence[Any]) -> tuple[bytes, dict[int, bytes]]:
@@ -109,10 +109,11 @@ def packed(rows: Sequence[Any]) -> tuple[bytes, dict[int, bytes]]:
     numbers : dict of int to bytes
         Of each entry, (rows, DRAWN) float64; NaN where a version lacks it.
     """
-    versions = np.array([(version, told or 0, int(sha256[:_DIGITS] or "0", 16))
+    versions = np.array([(version, told or 0, crc32(sha256.encode()))
                          for _, version, told, sha256, _ in rows], VERSION)
-    nothing = np.full(max((len(row[-1]) for row in rows), default=0) // 8, np.nan).tobytes()
-    table = np.frombuffer(b"".join([row[-1] + nothing[len(row[-1]):] for row in rows]))
-    entries = len(nothing) // (8 * len(COLUMNS))
+    numbers = [row[-1] for row in rows]
+    nothing = np.full(max(map(len, numbers), default=0) // 8, np.nan).tobytes()
+    table = np.frombuffer(b"".join([one + nothing[len(one):] for one in numbers]))
+    entries = len(nothing) // _OF_ENTRY
     drawn = table.reshape(len(rows), entries, len(COLUMNS))[:, :, DRAWN_PLACES]
     return versions.tobytes(), {entry: drawn[:, entry].tobytes() for entry in range(entries)}
