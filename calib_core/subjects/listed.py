@@ -64,11 +64,6 @@ class Listed:
         """Its file."""
         return self.version.path
 
-    @cached_property
-    def second(self) -> float:
-        """Its begin, seconds since 1970."""
-        return self.begin.timestamp()
-
 
 class Rows(tuple[Listed, ...]):
     """Versions of one kind of a detector, in the order of time.
@@ -79,7 +74,7 @@ class Rows(tuple[Listed, ...]):
     @cached_property
     def seconds(self) -> NDArray[np.float64]:
         """Their begins, (versions,) seconds since 1970."""
-        return np.array([one.second for one in self], np.float64)
+        return np.array([one.begin.timestamp() for one in self], np.float64)
 
     @cached_property
     def refused(self) -> NDArray[np.bool_]:
@@ -89,12 +84,14 @@ class Rows(tuple[Listed, ...]):
     @cached_property
     def of_stores(self) -> Mapping[Path, tuple[_Places, NDArray[np.int64]]]:
         """Which are of our own stores, by their folders: their places among the rows, and their numbers there."""
-        found: dict[Path, list[tuple[int, int]]] = {}
-        for place, one in enumerate(self):
-            if isinstance(one.store, LocalStore):
-                found.setdefault(one.store.folder, []).append((place, one.version.number))
-        return {folder: (some[:, 0], some[:, 1]) for folder, some in
-                ((folder, np.array(pairs, np.int64)) for folder, pairs in found.items())}
+        numbers = np.array([one.version.number for one in self], np.int64)
+        stores = [one.store for one in self]
+        found: dict[Path, list[_Places]] = {}
+        for store in set(stores):
+            if isinstance(store, LocalStore):
+                found.setdefault(store.folder, []).append(np.flatnonzero([one is store for one in stores]))
+        return {folder: (places, numbers[places]) for folder, places in
+                ((folder, np.sort(np.concatenate(some))) for folder, some in found.items())}
 
     @cached_property
     def kinds(self) -> frozenset[str]:

@@ -17,7 +17,7 @@ from calib_core.constants.statistics import COLUMNS, DRAWN_PLACES
 from calib_core.store.local.schema import ALWAYS
 
 #: Versions of a stretch of time; one that has twice as many is cut.
-STRETCH = 128
+STRETCH = 48
 #: A version of a line: its number, that of what it tells alike with others (0 where it has no numbers), and what
 #: tells its numbers from those before, made of their checksum.
 VERSION = np.dtype([("version", "<i8"), ("told", "<i4"), ("stamp", "<u4")])

@@ -85,7 +85,7 @@ def unpacked(store: LocalStore) -> int:
 
 
 def test_lines_are_what_was_put_in_any_order_replaced_and_dropped(store: LocalStore) -> None:
-    hours = np.random.default_rng(5).permutation(5 * STRETCH).tolist()
+    hours = np.random.default_rng(5).permutation(12 * STRETCH).tolist()
     ours: Tables = {}
     for begin, end in ((0, 1), (1, 300), (300, 301), (301, len(hours))):
         ours |= put(store, UNITS[0], hours[begin:end])
@@ -124,7 +124,7 @@ def test_versions_of_one_time_stay_in_one_stretch(store: LocalStore) -> None:
 
 
 def test_what_others_change_is_read_from_the_rows_and_packed_by_who_writes_next(store: LocalStore) -> None:
-    found = put(store, UNITS[0], range(2 * STRETCH + 5))
+    found = put(store, UNITS[0], range(4 * STRETCH + 9))
     connection = store.index.connection
     found[1] = table_of([77])
     connection.execute("UPDATE line SET numbers = ? WHERE version = 1", (found[1].tobytes(),))
