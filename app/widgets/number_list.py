@@ -75,7 +75,9 @@ def name_text(number: Number) -> str:
 
 
 def value_text(number: Number) -> str:
-    """Value to the digits that its error allows, and what is wrong with it."""
+    """Value to the digits that its error allows, and what is wrong with it; nothing where there is none."""
+    if math.isnan(number.value):
+        return ""
     beyond = f"  limit ±{number.limit:.3g} ✗" if number.is_beyond else ""
     if not number.error > 0:
         return f"{number.value:.6g}{beyond}"
@@ -88,4 +90,4 @@ def _theirs(number: Number) -> str:
 
 
 def _away(number: Number) -> str:
-    return f"{number.away:.2g}" if math.isfinite(number.theirs) else ""
+    return f"{number.away:.2g}" if math.isfinite(number.away) else ""

@@ -266,7 +266,9 @@ class Combine(Method):
         """What is asked of each module: how many values are not the pixels' own, and whether thresholds agree."""
         return (StandIns(), Thresholds())
 
-    def explain_results(self, context: Context, at: At, pixel: OfPixel) -> Explanation | None:
+    def explain_results(
+        self, context: Context, at: At, pixel: OfPixel, compare: bool = False,
+    ) -> Explanation | None:
         """Where each number of a pixel came from, its ratios among those of its memory cell, and flags by source.
 
         Returns

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,9 +10,12 @@ import numpy as np
 
 from calib_core.axes import Array, At
 from calib_core.characterisation.sample_plot import moments, sample_plot
-from calib_core.characterisation.unit import Context, Maps
+from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
 from calib_core.detector import DetectorType, Frames
 from calib_core.explanation import Explanation, Reason, RuleText
+
+#: Does calls, at the same time where it can.
+AtOnce = Callable[[Sequence[Callable[[], None]]], None]
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,42 @@ class Explains:
     """The part of a method that explains; unless it says otherwise, a pixel has the mean and σ of its samples."""
 
     title: ClassVar[str]
+    #: Whether other parameters can be tried on a part of a module, by what the first pass keeps of one entry.
+    tries_parts: ClassVar[bool] = False
+
+    def part(
+        self, context: Context, unit: Unit, kept: Accumulator, place: tuple[slice, slice], of: OfPixel,
+        at_once: AtOnce,
+    ) -> Maps:
+        """Results of some pixels with these parameters, from samples that were kept with others.
+
+        Parameters
+        ----------
+        context : Context
+        unit : Unit
+            With one entry of the axis by which work is split.
+        kept : Accumulator
+            What the first pass has kept of that; it is not settled, and stays as it is.
+        place : (slice, slice)
+            Whole ASICs, along slow_scan and fast_scan.
+        of : OfPixel
+            What the parameters before have made.
+        at_once : callable
+            Does pieces of the work.
+
+        Returns
+        -------
+        dict of (…, rows, columns) arrays
+            By result, over its axes but those that the unit has one entry of; of memory cells those of the unit.
+
+        Raises
+        ------
+        BadInput
+            The samples are not those that these parameters take.
+        NotImplementedError
+            Nothing can be tried, see :attr:`tries_parts`.
+        """
+        raise NotImplementedError(f"{self.title} tries no parts")
 
     def judged(self, kind: DetectorType | None) -> tuple[str, ...]:
         """Results that :meth:`reasons` looks at; none where a method gives no reasons.
@@ -117,7 +156,9 @@ class Explains:
         """
         return sample_plot(samples, None, *moments(samples))
 
-    def explain_results(self, context: Context, at: At, pixel: OfPixel) -> Explanation | None:
+    def explain_results(
+        self, context: Context, at: At, pixel: OfPixel, compare: bool = False,
+    ) -> Explanation | None:
         """What results say of one pixel, of a method that explains pixels by them and not by raw samples.
 
         Parameters
@@ -127,6 +168,8 @@ class Explains:
         at : mapping
             Indices along axes.
         pixel : OfPixel
+        compare : bool
+            Whether other programs are asked for the same, which takes longer.
 
         Returns
         -------

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
 from calib_core.axes import Array
+from calib_core.characterisation.explains import AtOnce, OfPixel
 from calib_core.characterisation.flat_field_model import Model, start_of
-from calib_core.characterisation.flat_field_rules import FlatFieldRules
+from calib_core.characterisation.flat_field_rules import FlatFieldRules, median_of
 from calib_core.characterisation.unit import Accumulator, Block, Maps
 from calib_core.constants.constant import FF_FIT
-from calib_core.numerics.photon_peaks import PHOTONS, frames_needed
+from calib_core.numerics.photon_peaks import PHOTONS, Start, Templates, frames_needed
 from calib_core.store.histograms import Histograms
 
 #: Pixels that are fitted together, within a tenth of a second or two.
@@ -67,14 +69,13 @@ class FlatFieldFits(Accumulator):
         return np.ascontiguousarray(self.histograms.edges[self.bins.start : self.bins.stop + 1])
 
     def update(self, name: str, chunk: Block) -> None:
-        """Keep the counts of the group."""
+        """Keep the counts of the group, those of all bins: other parameters may take more of them."""
         [counts] = chunk.values.values()
-        inside = counts[1:-1][self.bins]
-        self._counts = inside.reshape(len(inside), -1).astype(np.uint32, copy=False)
+        self._counts = counts[1:-1].reshape(len(counts) - 2, -1).astype(np.uint32, copy=False)
 
     def settle(self) -> Iterator[None]:
         """Fit tile after tile, which fill the maps on the way."""
-        counts, edges = self._counts, self.edges
+        counts, edges = self._counts[self.bins], self.edges
         self.fits[FF_FIT.index("entries")] = entries = counts.sum(axis=0, dtype=np.int64)
         start, doubt = start_of(edges, counts.sum(axis=1, dtype=np.int64), self.expected)
         if doubt:
@@ -87,12 +88,75 @@ class FlatFieldFits(Accumulator):
             self.notes.append(f"{self.where}: none of the histograms can be fitted, whatever the cloud.")
         for first in range(0, counts.shape[1], TILE):
             tile = slice(first, min(first + TILE, counts.shape[1]))
-            found = self.model.fit(np.ascontiguousarray(counts[:, tile].T), edges, start, templates)
-            self.fits[:, tile] = self.model.table(found, self.histograms.photon_energy)
+            self._fit(counts, tile, start, templates, self.fits)
             self.done = tile.stop
             yield
         self._counts = np.zeros((0, 0), np.uint32)
         self.notes.extend(self._refused())
+
+    def _fit(self, counts: Array, tile: slice, start: Start, templates: Templates | None, fits: Array) -> None:
+        """Fit a tile of counts (bins, pixels), into fits (entries, pixels)."""
+        found = self.model.fit(np.ascontiguousarray(counts[:, tile].T), self.edges, start, templates)
+        fits[:, tile] = self.model.table(found, self.histograms.photon_energy)
+
+    def part(self, kept: FlatFieldFits, place: tuple[slice, slice], of: OfPixel, at_once: AtOnce) -> tuple[
+            Array, float]:
+        """Fits of some pixels with these parameters, from counts that were kept with others.
+
+        Those that were done stand where nothing changes them. The cloud is that which was found, unless one is given
+        or there was none, and the median of the module is taken to change as that of these pixels does.
+
+        Parameters
+        ----------
+        kept : FlatFieldFits
+            That is not settled.
+        place : (slice, slice)
+            Of the pixels, along slow_scan and fast_scan.
+        of : OfPixel
+            What the parameters before have made.
+        at_once : callable
+            Does the fits of a tile each.
+
+        Returns
+        -------
+        fits : (entries, rows, columns) float32
+        median : float, ADU/keV
+            Of the gains of the module.
+        """
+        before = self._before(place, of)
+        fits = before if before is not None and self._fits_as(kept) else self._fitted_part(kept, place, of, at_once)
+        known = of.values("module_median")
+        if before is None or known is None or not np.isfinite(known[self.group]):
+            return fits, median_of(fits)
+        return fits, float(known[self.group]) * median_of(fits) / median_of(before)
+
+    def _before(self, place: tuple[slice, slice], of: OfPixel) -> Array | None:
+        """Fits of some pixels that were done; None where they are still to come."""
+        found = [of.plane("fits", {"parameter": i, "group": self.group}) for i in range(len(FF_FIT))]
+        planes = [one[place] for one in found if one is not None]
+        whole = len(planes) == len(FF_FIT) and np.isfinite(planes[FF_FIT.index("status")]).all()
+        return np.stack(planes) if whole else None
+
+    def _fits_as(self, other: FlatFieldFits) -> bool:
+        """Whether other parameters make the same fits."""
+        return (self.model, self.bins, self.expected, self.given) == (
+            other.model, other.bins, other.expected, other.given)
+
+    def _fitted_part(
+        self, kept: FlatFieldFits, place: tuple[slice, slice], of: OfPixel, at_once: AtOnce,
+    ) -> Array:
+        counts, known = kept._counts[self.bins], of.values("cloud")
+        start, _ = start_of(self.edges, counts.sum(axis=1, dtype=np.int64), self.expected)
+        cloud = self.given or (float(known[self.group]) if known is not None else np.nan)
+        if self.model.name == "F3" and not np.isfinite(cloud):
+            cloud, _ = self.model.cloud(counts, self.edges, start, counts.sum(axis=0, dtype=np.int64))
+        some = counts.reshape(-1, *self.histograms.shape)[(slice(None), *place)]
+        mine = some.reshape(len(some), -1)
+        fits = np.full((len(FF_FIT), mine.shape[1]), np.nan, np.float32)
+        templates = self.model.templates(self.edges, start, cloud)
+        at_once([partial(self._fit, mine, slice(first, first + TILE), start, templates, fits)
+                 for first in range(0, mine.shape[1], TILE)])
+        return fits.reshape(-1, *some.shape[1:])
 
     def _refused(self) -> Iterator[str]:
         """A sentence where the light of the group as a whole is too weak or too strong for gains."""
@@ -113,7 +177,7 @@ class FlatFieldFits(Accumulator):
     def maps(self) -> Maps:
         """Fits and flags of all pixels as far as they are fitted."""
         shape = self.histograms.shape
-        flags = self.rules.flags(self.fits)
+        flags = self.rules.flags(self.fits, median_of(self.fits))
         return {"fits": self.fits.reshape(-1, *shape).copy(), "flags_of_group": flags.reshape(shape)}
 
     def snapshot(self, index: int) -> Maps:

@@ -284,7 +284,9 @@ class FlatFieldHistogram(ThroughSteps):
         return (RuleText(int(BadPixels.FF_NO_ENTRIES), "samples within the range of the histogram",
                          f"at least {self.min_entries}", "none where there are enough frames"),)
 
-    def explain_results(self, context: Context, at: At, pixel: OfPixel) -> Explanation:
+    def explain_results(
+        self, context: Context, at: At, pixel: OfPixel, compare: bool = False,
+    ) -> Explanation:
         """Histogram of the pixel beside that of its module.
 
         Returns

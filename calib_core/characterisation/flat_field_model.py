@@ -20,6 +20,7 @@ from calib_core.numerics.photon_peaks import (
     Start,
     Templates,
     common_cloud,
+    expected_counts,
     fit_free,
     fit_shared,
     fit_shelves,
@@ -43,7 +44,7 @@ class Model:
     name : str
         F3 has shared charge, F1 free Gaussians, F2 Gaussians at equal distances with shelves.
     lines : tuple of (float, float)
-        Of the light, of F3.
+        Of the light.
     peaks : int
         Of F1, with that of no photon.
     min_entries : int
@@ -102,13 +103,34 @@ class Model:
             return _failed(counts, self.min_entries) if templates is None else fit_shared(
                 counts, edges, start, templates, min_entries=self.min_entries)
         if self.name == "F2":
-            return fit_shelves(counts, edges, start, min_entries=self.min_entries)
+            return fit_shelves(counts, edges, start, lines=self.lines, min_entries=self.min_entries)
+        first, ranges = self.free(start)
+        return fit_free(counts, edges, np.broadcast_to(first, (len(counts), *first.shape)), ranges, lines=self.lines,
+                        min_entries=self.min_entries)
+
+    def free(self, start: Start) -> tuple[Array, Array]:
+        """Position and width of each peak of F1 to begin with, (peaks, 2), and their ranges, (2, peaks, 2), ADU.
+
+        Parameters
+        ----------
+        start : Start
+        """
         place = start.zero + start.gain * np.arange(self.peaks)
         low, high = (np.stack([place + sign * _NEAR * start.gain, np.full(self.peaks, wide * start.noise)], axis=1)
                      for sign, wide in zip((-1, 1), _WIDE, strict=True))
-        first = np.stack([place, np.full(self.peaks, 1.1 * start.noise)], axis=1)
-        return fit_free(counts, edges, np.broadcast_to(first, (len(counts), self.peaks, 2)), np.stack([low, high]),
-                        min_entries=self.min_entries)
+        return np.stack([place, np.full(self.peaks, 1.1 * start.noise)], axis=1), np.stack([low, high])
+
+    def expected(self, found: PeakFits, edges: Array, templates: Templates | None) -> Array:
+        """Counts that fits expect, (n, bins) float64, without those that are expected anywhere.
+
+        Parameters
+        ----------
+        found : PeakFits
+        edges : (bins + 1,) float64, ADU
+        templates : Templates or None
+            From :meth:`templates`, or a part of them.
+        """
+        return expected_counts(found, edges, templates, self.lines)
 
     def table(self, found: PeakFits, energy: float) -> Array:
         """What fits have found, in the order of :data:`~calib_core.constants.constant.FF_FIT`.
@@ -124,10 +146,9 @@ class Model:
         (entries, n) float32
             NaN for what the model has not.
         """
-        values, errors = _named(found)
+        values, errors = named(found, energy)
         rows = {**values, **{f"{name} error": one for name, one in errors.items()},
                 "chi2": found.chi2, "entries": found.entries, "status": found.status}
-        rows["gain"], rows["gain error"] = rows["gain"] / energy, rows["gain error"] / energy
         nothing = np.full(len(found.status), np.nan)
         return np.stack([np.asarray(rows.get(name, nothing), np.float32) for name in FF_FIT])
 
@@ -140,18 +161,32 @@ def _failed(counts: Array, least: int) -> PeakFits:
                     entries, np.where(entries < least, FEW_ENTRIES, FAILED).astype(np.uint8))
 
 
-def _named(found: PeakFits) -> tuple[dict[str, Array], dict[str, Array]]:
-    """Values and errors by name; of free Gaussians the gain is the distance of the first two."""
+def named(found: PeakFits, energy: float) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Values and errors of fits by name; of free Gaussians the gain is from the distance of the first two.
+
+    Parameters
+    ----------
+    found : PeakFits
+    energy : float
+        Of a photon, keV.
+
+    Returns
+    -------
+    values, errors : dict of str to (n,) float64
+        The gain in ADU/keV.
+    """
     if "gain" in found.names:
-        return ({name: found[name] for name in found.names if name != "entries"},
-                {name: found.error(name) for name in found.names if name != "entries"})
-    zero, one = (found.names.index(f"position {k}") for k in (0, 1))
-    of = found.covariance
-    variance = of[:, zero, zero] + of[:, one, one] - 2 * of[:, zero, one]
-    values = {"gain": found["position 1"] - found["position 0"], "zero": found["position 0"],
-              "noise": found["width 0"]}
-    return values, {"gain": np.sqrt(np.maximum(variance, 0)), "zero": found.error("position 0"),
-                    "noise": found.error("width 0")}
+        names = [name for name in found.names if name != "entries"]
+        values, errors = {name: found[name] for name in names}, {name: found.error(name) for name in names}
+    else:
+        zero, one = (found.names.index(f"position {k}") for k in (0, 1))
+        of = found.covariance
+        variance = of[:, zero, zero] + of[:, one, one] - 2 * of[:, zero, one]
+        values = {"gain": found["position 1"] - found["position 0"], "zero": found["position 0"],
+                  "noise": found["width 0"]}
+        errors = {"gain": np.sqrt(np.maximum(variance, 0)), "zero": found.error("position 0"),
+                  "noise": found.error("width 0")}
+    return values | {"gain": values["gain"] / energy}, errors | {"gain": errors["gain"] / energy}
 
 
 def start_of(edges: Array, counts: Array, expected: float) -> tuple[Start, str]:

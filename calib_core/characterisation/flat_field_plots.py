@@ -9,6 +9,8 @@ import numpy as np
 
 from calib_core.axes import Array
 from calib_core.characterisation.flat_field_model import Model, start_of
+from calib_core.characterisation.flat_field_opinions import OTHER, opinion
+from calib_core.characterisation.others import in_words
 from calib_core.constants.constant import FF_FIT, FF_FIT_UNITS
 from calib_core.explanation import Bars, Explanation, Level, Line, Number, Plot, Points
 from calib_core.numerics.photon_peaks import (
@@ -21,7 +23,6 @@ from calib_core.numerics.photon_peaks import (
     PeakFits,
     Start,
     Templates,
-    expected_counts,
 )
 
 #: Why there is no gain.
@@ -40,6 +41,7 @@ _COMPONENTS = 4
 
 def explanation_of(
     model: Model, edges: Array, counts: Array, cloud: float, energy: float, known: Array, expected: float,
+    compare: bool = False,
 ) -> Explanation:
     """Plots and numbers of a pixel: those that are known of it; it is fitted again for the model that is drawn.
 
@@ -58,6 +60,8 @@ def explanation_of(
         Results of the pixel in the order of :data:`~calib_core.constants.constant.FF_FIT`, NaN where there are none.
     expected : float, ADU
         Usual signal of a photon.
+    compare : bool
+        Whether iminuit is asked for the same, which takes longer.
 
     Returns
     -------
@@ -73,13 +77,19 @@ def explanation_of(
     found = model.fit(np.ascontiguousarray(counts[None], np.uint32), edges, start, templates)
     again = dict(zip(FF_FIT, model.table(found, energy)[:, 0].astype(float).tolist(), strict=True))
     told = dict(zip(FF_FIT, known.tolist(), strict=True)) if np.isfinite(known[_STATUS]) else again
-    numbers, notes = tuple(_numbers(told, cloud)), tuple(_doubts(told, again))
+    theirs, curve = opinion(model, found, edges, counts, start, templates, energy) if compare else ({}, None)
+    numbers, notes = tuple(_numbers(told, cloud, theirs)), tuple(_doubts(told, again))
+    notes = (*notes, in_words(numbers, OTHER)) if compare else notes
+    if curve is not None:
+        other = Line(OTHER, (edges[:-1] + edges[1:]) / 2, curve, dashed=True)
+        histogram = replace(histogram, items=(*histogram.items, other))
     if not np.isfinite(found.values).all() or _elsewhere(told, again):
-        return Explanation((histogram,), numbers, notes)
+        return Explanation((histogram,), numbers, notes, others=OTHER)
     lines = tuple(_curves(model, found, edges, templates))
     whole = lines[0].y + BACKGROUND * counts.sum() / len(counts)
     return Explanation(
-        (replace(histogram, items=(*histogram.items, *lines)), _pulls(edges, counts, whole)), numbers, notes)
+        (replace(histogram, items=(*histogram.items, *lines)), _pulls(edges, counts, whole)), numbers, notes,
+        others=OTHER)
 
 
 def _elsewhere(told: Known, again: Known) -> bool:
@@ -108,16 +118,14 @@ def _start(edges: Array, counts: Array, known: Array, energy: float, expected: f
 def _curves(model: Model, found: PeakFits, edges: Array, templates: Templates | None) -> Iterator[Line]:
     """The model, and its components by the number of photons."""
     x = (edges[:-1] + edges[1:]) / 2
+    yield Line("model", x, model.expected(found, edges, templates)[0])
     if templates is not None:
-        yield Line("model", x, expected_counts(found, edges, templates)[0])
         for n in range(_COMPONENTS):
-            yield Line(f"{n} γ", x, expected_counts(found, edges, templates.of(n))[0], dashed=True)
-        return
-    yield Line("model", x, expected_counts(found, edges)[0])
+            yield Line(f"{n} γ", x, model.expected(found, edges, templates.of(n))[0], dashed=True)
     for n in range(model.peaks if model.name == "F1" else 0):
         values = found.values.copy()
         values[0, [i for i, name in enumerate(found.names) if name.startswith("entries") and name[-1] != str(n)]] = 0
-        yield Line(f"{n} γ", x, expected_counts(replace(found, values=values), edges)[0], dashed=True)
+        yield Line(f"{n} γ", x, model.expected(replace(found, values=values), edges, None)[0], dashed=True)
 
 
 def _pulls(edges: Array, counts: Array, expected: Array) -> Plot:
@@ -128,11 +136,13 @@ def _pulls(edges: Array, counts: Array, expected: Array) -> Plot:
                 (Points("samples less model", x, pulls), Level("", 0.0), Level("", 3.0), Level("", -3.0)))
 
 
-def _numbers(known: Known, cloud: float) -> Iterator[Number]:
+def _numbers(known: Known, cloud: float, theirs: Known) -> Iterator[Number]:
+    """Ours, and those of another program beside them, also where ours has none."""
     units = dict(zip(FF_FIT, FF_FIT_UNITS, strict=True))
     for name in ("gain", "photons", "zero", "noise", "growth", "shelves", "chi2", "entries"):
-        if np.isfinite(known[name]):
+        if np.isfinite(known[name]) or name in theirs:
             words = {"chi2": "χ² over degrees of freedom", "entries": "samples", "zero": "no photon"}.get(name, name)
-            yield Number(words, known[name], units[name], known.get(f"{name} error", np.nan))
+            yield Number(words, known[name], units[name], known.get(f"{name} error", np.nan),
+                         theirs=theirs.get(name, np.nan), by=OTHER if name in theirs else "")
     if np.isfinite(cloud):
         yield Number("cloud", cloud, "pixels")

@@ -39,13 +39,15 @@ class FlatFieldRules:
     entries: int
     energy: float
 
-    def flags(self, fits: Array) -> Array:
+    def flags(self, fits: Array, median: float) -> Array:
         """Flags of pixels.
 
         Parameters
         ----------
         fits : (entries, n) float32
             In the order of :data:`~calib_core.constants.constant.FF_FIT`.
+        median : float, ADU/keV
+            Of the gains of the module.
 
         Returns
         -------
@@ -55,16 +57,16 @@ class FlatFieldRules:
         empty = ~(known["entries"] >= self.entries) | (known["status"] == FEW_ENTRIES)
         fitted = is_fitted(known["status"])
         deviates = fitted & ~np.all([(low <= values) & (values <= high) for values, (low, high) in
-                                     self._limited(known)], axis=0)
+                                     self._limited(known, median)], axis=0)
         flags = np.zeros(fits.shape[1], np.uint32)
         flags[~fitted & ~empty] = BadPixels.FF_GAIN_EVAL_ERROR
         flags[deviates] |= np.uint32(BadPixels.FF_GAIN_DEVIATION)
         flags[empty] = BadPixels.FF_NO_ENTRIES
         return flags
 
-    def _limited(self, known: dict[str, Array]) -> Iterator[tuple[Array, tuple[float, float]]]:
+    def _limited(self, known: dict[str, Array], median: float) -> Iterator[tuple[Array, tuple[float, float]]]:
         """Numbers and their limits."""
-        yield known["gain"] / median_of(known["gain"], known["status"]), self.gain
+        yield known["gain"] / median, self.gain
         yield known["gain"] * self.energy, self.distance
         yield known["zero"], self.zero
         yield known["chi2"], self.chi2
@@ -83,8 +85,15 @@ class FlatFieldRules:
         )
 
 
-def median_of(gain: Array, status: Array) -> float:
-    """Median of the gains that are told; NaN without any."""
+def median_of(fits: Array) -> float:
+    """Median of the gains that are told; NaN without any.
+
+    Parameters
+    ----------
+    fits : (entries, …) float32
+        In the order of :data:`~calib_core.constants.constant.FF_FIT`.
+    """
+    gain, status = fits[FF_FIT.index("gain")], fits[FF_FIT.index("status")]
     told = gain[is_fitted(status) & np.isfinite(gain)]
     return float(np.median(told)) if told.size else float("nan")
 

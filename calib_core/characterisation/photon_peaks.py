@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from calib_core.axes import At, Axis, Result
+from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation.checks import Check
-from calib_core.characterisation.explains import OfPixel
+from calib_core.characterisation.explains import AtOnce, OfPixel
 from calib_core.characterisation.flat_field_fits import FlatFieldFits
 from calib_core.characterisation.flat_field_model import Model
 from calib_core.characterisation.flat_field_plots import explanation_of
@@ -63,6 +63,7 @@ class PhotonPeaks(Method):
         "Memory cells of a group get the same gain; where theirs differ by 2 % it is 0.13 % too large, by 5 % 0.7 %. "
         "F1 and F2 are there to compare: where charge is shared they are 1 to 5 % low.")
     split: ClassVar[str] = "group"
+    tries_parts: ClassVar[bool] = True
     entry_seconds: ClassVar[float] = 8.5  # 65,536 histograms
     work: ClassVar[Literal["dark", "correction", "gain"]] = "gain"
 
@@ -74,7 +75,8 @@ class PhotonPeaks(Method):
     unit: Literal["ADU/keV", "relative"] = knob(
         "ADU/keV", help="Unit of the slopes; relative: in units of the median of the module in each group")
     element: Literal["none", "Cr", "Fe", "Cu", "Ge", "Mo"] = knob(
-        "none", help="Foil whose fluorescence the light is: F3 has its second line, Kβ; none for one line")
+        "none", help="Foil whose fluorescence the light is: all models have its second line, Kβ; none for one "
+        "line")
     expected_gain: float = knob(7.2, ge=0.001, le=10000, unit="ADU/keV", help="Usual gain, where fits begin if no "
                                 "peaks are seen in the samples of all pixels")
     cloud: float = knob(0.0, ge=0, le=0.3, unit="pixels", expert=True,
@@ -150,6 +152,16 @@ class PhotonPeaks(Method):
         """Histograms by module."""
         return {module: histograms_of(one) for (module, kind), one in context.files.items()
                 if kind == self._wanted.name}
+
+    def _known(self, context: Context, module: int) -> Histograms:
+        """Histograms of a module; BadInput where these are gone, or others than were taken."""
+        known = self._histograms(context).get(module)
+        if known is None and any(of == module for of, _ in context.files):
+            what = "all" if self.source == "all" else "isolated"
+            raise BadInput(f"Histograms of {what} samples are not those that were fitted: Run fits them.")
+        if known is None:
+            raise BadInput("The histograms that were fitted are not where they were.")
+        return known
 
     @staticmethod
     def _check_same(first: Histograms, other: Histograms) -> None:
@@ -246,23 +258,27 @@ class PhotonPeaks(Method):
     def _model(self) -> Model:
         return Model(self.model, self._lines, self.n_peaks_fit, self.min_entries)
 
-    def explain_results(self, context: Context, at: At, pixel: OfPixel) -> Explanation | None:
+    def explain_results(
+        self, context: Context, at: At, pixel: OfPixel, compare: bool = False,
+    ) -> Explanation | None:
         """Histogram of the pixel with the model, its components and pulls; the file of the histograms is read.
 
         Returns
         -------
         Explanation
         """
-        known = self._histograms(context).get(pixel.module)
-        if known is None:
-            return Explanation(notes=("The histograms that were fitted are not where they were.",))
+        try:
+            known = self._known(context, pixel.module)
+        except BadInput as error:
+            return Explanation(notes=(str(error),))
+        self._check_energy(known)
         group = min(at.get("group", 0), len(known.cells) - 1)
         counts = known.counts(group, slice(pixel.row, pixel.row + 1))[self._bins(known), 0, pixel.col]
         clouds = pixel.values("cloud")
-        cloud = float(clouds[group]) if clouds is not None else np.nan
+        cloud = self.cloud or (float(clouds[group]) if clouds is not None else np.nan)
         edges = known.edges[self._bins(known).start : self._bins(known).stop + 1]
         return explanation_of(self._model, edges, counts, cloud, known.photon_energy,
-                              pixel.along("fits", "parameter"), known.photon_energy * self.expected_gain)
+                              pixel.along("fits", "parameter"), known.photon_energy * self.expected_gain, compare)
 
     def _bins(self, known: Histograms) -> slice:
         """Bins that are fitted."""
@@ -286,20 +302,49 @@ class PhotonPeaks(Method):
         assert isinstance(accumulator, FlatFieldFits)  # what begin() makes
         [group] = unit.block
         maps, known = accumulator.maps(), accumulator.histograms
-        fits = dict(zip(FF_FIT, maps["fits"], strict=True))
-        median = median_of(fits["gain"], fits["status"])
-        cells = context.axes["group"].members[group]
+        median, cells = median_of(maps["fits"]), context.axes["group"].members[group]
         yield {}, {"cell_group": np.array(max(map(len, known.cells)), float),
                    "photon_energy": np.array(known.photon_energy)}
         yield {"group": group}, {**maps, "module_median": np.array(median), "cloud": np.array(accumulator.cloud[0]),
                                  "frames": np.array(known.frames[group], np.int64)}
-        told = (maps["flags_of_group"] & np.uint32(BadPixels.FF_GAIN_EVAL_ERROR | BadPixels.FF_NO_ENTRIES)) == 0
-        slopes = np.where(told, fits["gain"] / (median if self.unit == "relative" else 1), np.nan)
+        slopes = self._slopes(maps["fits"], maps["flags_of_group"], median)
         for cell, weak in zip(cells, known.is_weak(group), strict=True):
-            flags = maps["flags_of_group"] | np.uint32(BadPixels.FF_NO_ENTRIES if weak else 0)
+            flags = maps["flags_of_group"] | _of_cell(weak)
             yield {"cell": context.axes["cell"].index(cell)}, {
-                "slopes": slopes.astype(np.float32),
-                "bad_pixels": np.broadcast_to(flags, (len(context.axes["gain"]), *flags.shape))}
+                "slopes": slopes, "bad_pixels": np.broadcast_to(flags, (len(context.axes["gain"]), *flags.shape))}
+
+    def _slopes(self, fits: Array, flags: Array, median: float) -> Array:
+        """Slopes of pixels that have one, in the unit that is asked for."""
+        told = (flags & np.uint32(BadPixels.FF_GAIN_EVAL_ERROR | BadPixels.FF_NO_ENTRIES)) == 0
+        unit = median if self.unit == "relative" else 1
+        return np.where(told, fits[FF_FIT.index("gain")] / unit, np.nan).astype(np.float32)
+
+    def part(
+        self, context: Context, unit: Unit, kept: Accumulator, place: tuple[slice, slice], of: OfPixel,
+        at_once: AtOnce,
+    ) -> Maps:
+        """Fits, slopes and flags of some pixels of a group.
+
+        Returns
+        -------
+        dict of arrays
+
+        Raises
+        ------
+        BadInput
+            These parameters take other histograms, or light of another energy.
+        """
+        assert isinstance(kept, FlatFieldFits)  # what begin() makes
+        [group] = unit.block
+        self._check_energy(self._known(context, of.module))
+        mine = self.begin(context, unit, 0, None)
+        fits, median = mine.part(kept, place, of, at_once)
+        flags = mine.rules.flags(fits.reshape(len(fits), -1), median).reshape(fits.shape[1:])
+        slopes = self._slopes(fits, flags, median)
+        of_cells = np.stack([flags | _of_cell(weak) for weak in mine.histograms.is_weak(group)])
+        return {"fits": fits, "flags_of_group": flags,
+                "slopes": np.broadcast_to(slopes, (len(of_cells), *slopes.shape)),
+                "bad_pixels": np.broadcast_to(of_cells, (len(context.axes["gain"]), *of_cells.shape))}
 
     def checks(self, kind: DetectorType | None) -> tuple[Check, ...]:
         """What is asked of each module: gains of how many pixels are told, and how well they are known."""
@@ -308,3 +353,8 @@ class PhotonPeaks(Method):
     def rules(self, kind: DetectorType) -> tuple[RuleText, ...]:
         """The rules by which pixels are flagged."""
         return FlatFieldRules(self.gain_lim, self.d0_lim, self.peak_lim, self.chi2_lim, self.min_entries, 1.0).texts()
+
+
+def _of_cell(weak: bool) -> np.uint32:
+    """Flag of a memory cell with few frames."""
+    return np.uint32(BadPixels.FF_NO_ENTRIES if weak else 0)

@@ -13,6 +13,7 @@ import numpy as np
 
 from calib_core.axes import Array, At, Axis, Result
 from calib_core.characterisation import by_pattern
+from calib_core.characterisation.explains import AtOnce, OfPixel
 from calib_core.characterisation.inputs import Arranged, Arrangement, Given, Input, RunFacts
 from calib_core.characterisation.method import Method
 from calib_core.characterisation.outputs import ConstantOutput, Output
@@ -70,6 +71,7 @@ class ScanMethod(TrainSelection, Method):
 
     work: ClassVar[Literal["dark", "correction", "gain"]] = "gain"
     by_entry: ClassVar[bool] = True
+    tries_parts: ClassVar[bool] = True
 
     @abstractmethod
     def fit(self, at: At, x: Array, signal: Array, code: Array) -> Maps:
@@ -246,6 +248,19 @@ class ScanMethod(TrainSelection, Method):
         ScanSeries
         """
         return ScanSeries(context, unit, self.injection(context.detector), self)
+
+    def part(
+        self, context: Context, unit: Unit, kept: Accumulator, place: tuple[slice, slice], of: OfPixel,
+        at_once: AtOnce,
+    ) -> Maps:
+        """Maps of some pixels of the first memory cell.
+
+        Returns
+        -------
+        dict of arrays
+        """
+        assert isinstance(kept, ScanSeries)  # what begin() makes
+        return {name: values[(..., *place)] for name, values in kept.part(*place, self, at_once).items()}
 
     def reduce(self, context: Context, unit: Unit, accumulator: Accumulator) -> Iterator[tuple[At, Maps]]:
         """Maps of each memory cell; what the runs charge beside the first.

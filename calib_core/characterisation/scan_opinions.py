@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from calib_core.characterisation.others import in_words, with_theirs
 from calib_core.characterisation.scan_plots import Fitted
 from calib_core.explanation import Explanation, Number, Plot, Points, Span
 from calib_core.numerics.scan_fits import DECAY_AT_END, HOOK, LINE, WEAK
@@ -16,8 +17,6 @@ from calib_core.numerics.scan_regions import HIGH, MEDIUM, OK, TRANSITION
 #: Programs that are asked.
 OTHERS = "iminuit and scikit-learn"
 _FITS, _CLUSTERS = "iminuit", "scikit-learn"
-#: Largest difference in units of the error, or of the number itself where it has no error, that is none.
-_SAME = 0.05
 
 
 def compared(
@@ -45,10 +44,10 @@ def compared(
         name: (value, _CLUSTERS) for name, (_, value) in own.items() if name != "inertia"}}
     numbers = [one for one in shown.numbers if one.name not in own]
     numbers += [Number(name, ours) for name, (ours, _) in own.items()]
-    beside = tuple(_beside(one, *theirs[one.name]) if one.name in theirs else one for one in numbers)
+    beside = with_theirs(numbers, theirs)
     ring = Points(_CLUSTERS, middles[:, 0], middles[:, 1], number=4, large=True)
     plots = tuple(_with(one, ring) if one.title == "Clusters" else one for one in shown.plots)
-    notes = (*shown.notes, *(_in_words(beside, by) for by in (_FITS, _CLUSTERS)))
+    notes = (*shown.notes, *(in_words(beside, by) for by in (_FITS, _CLUSTERS)))
     return replace(shown, plots=plots, numbers=beside, notes=notes)
 
 
@@ -90,21 +89,5 @@ def _clusters(found: Fitted, label: Any) -> tuple[Any, dict[str, tuple[float, fl
     return theirs.middles, {**numbers, "inertia": (inertia, theirs.inertia)}
 
 
-def _beside(one: Number, theirs: float, by: str) -> Number:
-    return replace(one, theirs=theirs, by=by)
-
-
 def _with(plot: Plot, item: Points) -> Plot:
     return replace(plot, items=(*plot.items, item))
-
-
-def _in_words(numbers: tuple[Number, ...], by: str) -> str:
-    """How far another program is away at most."""
-    known = [one for one in numbers if one.by == by and np.isfinite(one.theirs)]
-    missing = [one.name for one in numbers if one.by == by and not np.isfinite(one.theirs)]
-    if missing or not known:
-        return f"✗ {by} finds no {', '.join(missing) or 'numbers'}."
-    worst = max(known, key=lambda one: one.away)
-    unit = "σ" if worst.error > 0 else "of the value"
-    sign = "✓" if worst.away <= _SAME else "✗"
-    return f"{sign} {by}: largest difference {worst.away:.2g} {unit} ({worst.name})."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from calib_core.axes import Array, At
 from calib_core.characterisation import by_pattern
 from calib_core.characterisation.accumulators import Slots
+from calib_core.characterisation.explains import AtOnce
 from calib_core.characterisation.unit import Accumulator, Context, Maps, Unit
 from calib_core.detector import DetectorType, Frames
 from calib_core.detector.injection import Injection
@@ -188,7 +190,7 @@ class ScanSeries(Accumulator):
             _fit_pixels(self._fitting, kept, scans, some, maps)
             yield
 
-    def part(self, rows: slice, columns: slice, fitting: Fitting) -> Maps:
+    def part(self, rows: slice, columns: slice, fitting: Fitting, at_once: AtOnce) -> Maps:
         """What is made of some pixels of the first memory cell; the series stay.
 
         Parameters
@@ -197,6 +199,8 @@ class ScanSeries(Accumulator):
             Whole ASICs, along slow_scan and fast_scan.
         fitting : Fitting
             With other parameters.
+        at_once : callable
+            Does the fits of some pixels each.
 
         Returns
         -------
@@ -211,8 +215,10 @@ class ScanSeries(Accumulator):
             if key not in self.taken[0]:
                 self.taken[0][key] = self._scans(kept[:pattern.positions], pattern.pixels)
             mine = replace(pattern, pixels=pattern.pixels[inside.reshape(-1)[pattern.pixels]])
-            if self.taken[0][key] and len(mine.pixels):
-                _fit_pixels(fitting, kept, self.taken[0][key], mine, maps)
+            pieces = (mine.pixels[first:first + _PIXELS] for first in range(0, len(mine.pixels), _PIXELS))
+            if self.taken[0][key]:
+                at_once([partial(_fit_pixels, fitting, kept, self.taken[0][key], replace(mine, pixels=one), maps)
+                         for one in pieces])
         return fitting.finish(self._context, self._unit, maps)
 
     def _scans(self, kept: Array, pixels: Array) -> Sequence[tuple[int, int]]:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
+import numpy as np
+
 from calib_core.axes import Array, At
 from calib_core.characterisation.explains import OfPixel
 from calib_core.characterisation.scan_method import ScanMethod
@@ -75,7 +77,7 @@ class PixelQuestions:
         CalibrationError
             There is no such run, or it cannot be read; a parameter is not allowed.
         """
-        if (made := self._by_results(module, row, col, at)) is not None:
+        if (made := self._by_results(module, row, col, at, asked)) is not None:
             return made
         with self.giving_way.question(), self._frames(module, at, (row, col)) as (plan, frames, key):
             method, tried = tried_method(plan, asked)
@@ -96,14 +98,24 @@ class PixelQuestions:
             notes.append(f"The samples are not as they are stored, but after these steps: {steps}.")
         return replace(found, notes=tuple(notes), tried=tried)
 
-    def _by_results(self, module: int, row: int, col: int, at: At) -> Explanation | None:
+    def _by_results(self, module: int, row: int, col: int, at: At, asked: Asked) -> Explanation | None:
         """What the method's own results say of a pixel, of methods that explain pixels so."""
         if self.plan is None or module not in self._results:
             return None
+        (method, tried), of = tried_method(self.plan, asked), self._of(module, row, col, at)
+        if not method.tries_parts:  # what there is was made with the job's own parameters
+            return self.plan.method.explain_results(self.plan.context, at, of, asked.compared)
+        if tried:  # of which there are no results, but what is known of the module
+            known = of.along
+            of = replace(of, along=lambda result, axis: np.full_like(known(result, axis), np.nan))
+        made = method.explain_results(self.plan.context, at, of, asked.compared)
+        return None if made is None else replace(made, tried=tried)
+
+    def _of(self, module: int, row: int, col: int, at: At) -> OfPixel:
+        """What there is of a pixel."""
         results = self._results[module]
-        known = OfPixel(lambda result, axis: results.along(result, axis, at, row, col),
-                        lambda result: self._values(result, module), results.read, module, row, col)
-        return self.plan.method.explain_results(self.plan.context, at, known)
+        return OfPixel(lambda result, axis: results.along(result, axis, at, row, col),
+                       lambda result: self._values(result, module), results.read, module, row, col)
 
     def try_part(self, module: int, row: int, col: int, at: At, asked: Asked) -> Trial | None:
         """Results of the ASIC of a pixel with other parameters, where any are asked for that are not the job's.
@@ -123,12 +135,13 @@ class PixelQuestions:
             The runs cannot be read, or a parameter is not allowed.
         """
         plan = self.plan
-        if plan is None:
+        if plan is None or module not in self._results:
             return None
         try:
             method, words = tried_method(plan, asked)
             if words:
-                return self._trials.make(plan, method, module, row, col, at, words)
+                with self.giving_way.question():
+                    return self._trials.make(plan, method, self._of(module, row, col, at), at, words)
             if self._ended():  # while it runs it needs disk and processors for itself
                 self._trials.read_ahead(plan, module, row, col, at)
             return None

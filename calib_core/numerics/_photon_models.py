@@ -6,9 +6,13 @@ in the order of :data:`calib_core.numerics.photon_peaks.MODELS`.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
+from numpy.typing import NDArray
 
 from calib_core.numerics.kernels import njit
+from calib_core.numerics.shared_charge import Lines
 
 #: Models: charge that is shared, free Gaussians, Gaussians at equal distances with shelves between.
 SHARED, FREE, SHELVES = range(3)
@@ -18,16 +22,47 @@ REACH, PER_SIGMA, PEAKS = 9, 64, 16
 _IMPROBABLE = 1e-9
 
 
+@lru_cache(maxsize=8)
+def ways_of(lines: Lines) -> NDArray[np.float64]:
+    """What photons of lines add up to: for each number of them each sum, by the line of the last one.
+
+    Parameters
+    ----------
+    lines : tuple of (float, float)
+        Of the light: energy in units of the first one's, and share of the photons.
+
+    Returns
+    -------
+    (ways, 4) float64
+        Number of photons from 0 to 15, ascending; energies of all but the last and of all; share of this way among
+        those of the number. Not to be changed.
+    """
+    found, sums = [(0.0, 0.0, 0.0, 1.0)], {(0,) * len(lines): 1.0}
+    for photons in range(1, PEAKS):
+        before, sums = sums, {}
+        for of_lines, share in before.items():
+            for i, (_, part) in enumerate(lines):
+                more = (*of_lines[:i], of_lines[i] + 1, *of_lines[i + 1:])
+                sums[more] = sums.get(more, 0.0) + share * part
+                if share * part >= _IMPROBABLE:
+                    found.append((photons, _energy(of_lines, lines), _energy(more, lines), share * part))
+    return np.array(found)
+
+
+def _energy(of_lines: tuple[int, ...], lines: Lines) -> float:
+    return sum(number * energy for number, (energy, _) in zip(of_lines, lines, strict=True))
+
+
 @njit(nogil=True, cache=True, error_model="numpy")
 def expect(model, theta, axis, tables, curve, expected, slopes):  # type: ignore[no-untyped-def]
     """Fill in the expected counts, (bins,), and their derivatives, (parameters, bins)."""
-    templates, numbers, normal = tables
+    templates, numbers, normal, ways = tables
     if model == SHARED:
         _shared(theta, axis, templates, numbers, curve, expected, slopes)
     elif model == FREE:
-        _free(theta, axis, normal, expected, slopes)
+        _free(theta, axis, normal, ways, expected, slopes)
     else:
-        _shelves(theta, axis, normal, expected, slopes)
+        _shelves(theta, axis, normal, ways, expected, slopes)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -126,57 +161,73 @@ def _reached(axis, low, high, sigma, bins):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _free(theta, axis, normal, expected, slopes):  # type: ignore[no-untyped-def]
-    """Entries, position and standard deviation of each peak, and entries that lie anywhere."""
+def _free(theta, axis, normal, ways, expected, slopes):  # type: ignore[no-untyped-def]
+    """Entries, position and standard deviation of each peak, and entries that lie anywhere.
+
+    A position is that of photons of the first line; those of others lie beside it by their part of its distance from
+    no photon.
+    """
     last = theta.size - 1
+    slopes[:] = 0
     slopes[last] = 1 / expected.size
     expected[:] = theta[last] / expected.size
-    for k in range(0, last, 3):
-        total, middle, sigma = theta[k], theta[k + 1], theta[k + 2]
-        slopes[k : k + 3] = 0
+    for w in range(ways.shape[0]):
+        photons, chance = ways[w, 0], ways[w, 3]
+        k = 3 * int(photons)
+        if k >= last:
+            break
+        beside = ways[w, 2] / photons - 1 if k else 0.0
+        total, sigma = theta[k] * chance, theta[k + 2]
+        middle = theta[k + 1] + beside * (theta[k + 1] - theta[1])
         for b in range(*_reached(axis, middle, middle, sigma, expected.size)):
             z = (axis[0] + b * axis[1] - middle) / sigma
             share = _normal_at(z, normal)[0] * axis[1] / sigma
             expected[b] += total * share
-            slopes[k, b] = share
-            slopes[k + 1, b] = total * share * z / sigma
-            slopes[k + 2, b] = total * share * (z * z - 1) / sigma
+            slopes[k, b] += chance * share
+            slopes[k + 1, b] += (1 + beside) * (total * share * z / sigma)
+            slopes[1, b] -= beside * (total * share * z / sigma)
+            slopes[k + 2, b] += total * share * (z * z - 1) / sigma
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _shelves(theta, axis, normal, expected, slopes):  # type: ignore[no-untyped-def]
+def _shelves(theta, axis, normal, ways, expected, slopes):  # type: ignore[no-untyped-def]
     """Entries, photons, gain, position of no photon, its standard deviation, what a photon adds, share of shelves."""
     total, photons, gain, zero, sigma, growth, part = theta
     expected[:] = 0
     slopes[:] = 0
-    chance, before = _exp_of_minus(photons), 0.0
-    for k in range(PEAKS):
+    number, chance, before = 0, _exp_of_minus(photons), 0.0
+    for w in range(ways.shape[0]):
+        k, begin, end, way = int(ways[w, 0]), ways[w, 1], ways[w, 2], ways[w, 3]
+        if k > number:
+            number, before, chance = k, chance, chance * photons / k
+            if k > photons and chance < _IMPROBABLE:
+                break
+        if way * chance < _IMPROBABLE:
+            continue
         wide = np.sqrt(sigma * sigma + k * growth * growth)
-        flat, begin = (part, (k - 1) * gain) if k else (0.0, 0.0)
-        for b in range(*_reached(axis, zero + begin, zero + k * gain, wide, expected.size)):
+        flat = part if k else 0.0
+        for b in range(*_reached(axis, zero + begin * gain, zero + end * gain, wide, expected.size)):
             x = axis[0] + b * axis[1] - zero
-            z = (x - k * gain) / wide
+            z = (x - end * gain) / wide
             peak = _normal_at(z, normal)[0] * axis[1] / wide
             shelf = of_gain = of_zero = of_sigma = 0.0
             if k:
-                low, up = (x - (k - 1) * gain) / sigma, (x - k * gain) / sigma
+                low, up = (x - begin * gain) / sigma, (x - end * gain) / sigma
                 d0, a0 = _normal_at(low, normal)
                 d1, a1 = _normal_at(up, normal)
-                each = axis[1] / gain
+                each = axis[1] / ((end - begin) * gain)
                 shelf = each * (a0 - a1)
-                of_gain = each * (k * d1 - (k - 1) * d0) / sigma - shelf / gain
+                of_gain = each * (end * d1 - begin * d0) / sigma - shelf / gain
                 of_zero = each * (d1 - d0) / sigma
                 of_sigma = each * (up * d1 - low * d0) / sigma
             value = (1 - flat) * peak + flat * shelf
-            whole, of_wide = total * chance, (1 - flat) * peak * (z * z - 1) / (wide * wide)
+            share = way * chance
+            whole, of_wide = total * share, (1 - flat) * peak * (z * z - 1) / (wide * wide)
             expected[b] += whole * value
-            slopes[0, b] += chance * value
-            slopes[1, b] += total * (before - chance) * value
-            slopes[2, b] += whole * ((1 - flat) * peak * z * k / wide + flat * of_gain)
+            slopes[0, b] += share * value
+            slopes[1, b] += total * way * (before - chance) * value
+            slopes[2, b] += whole * ((1 - flat) * peak * z * end / wide + flat * of_gain)
             slopes[3, b] += whole * ((1 - flat) * peak * z / wide + flat * of_zero)
             slopes[4, b] += whole * (of_wide * sigma + flat * of_sigma)
             slopes[5, b] += whole * of_wide * k * growth
             slopes[6, b] += whole * (shelf - peak) if k else 0.0
-        before, chance = chance, chance * photons / (k + 1)
-        if k >= photons and chance < _IMPROBABLE:
-            break

@@ -1,7 +1,8 @@
-"""What scikit-learn and iminuit make of the series of one pixel; imported when somebody asks for it."""
+"""What scikit-learn and iminuit make of the series or histogram of a pixel; imported when somebody asks for it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from iminuit.cost import LeastSquares
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 
-__all__ = ["Clusters", "clusters", "hook_line", "line"]
+__all__ = ["Clusters", "clusters", "hook_line", "line", "peaks"]
 
 _Array = NDArray[Any]
 #: Starts of K-means, of which the best counts.
@@ -98,6 +99,34 @@ def hook_line(x: _Array, y: _Array, limits: tuple[float, float]) -> dict[str, fl
     fit = Minuit(LeastSquares(x, y, 1.0, model), **late, hook=float(y[0] - late["slope"] * x[0] - late["intercept"]),
                  length=float(np.sqrt(limits[0] * limits[1])))
     fit.limits["length"] = limits
+    return _values(fit)
+
+
+def peaks(
+    expected: Callable[[_Array], _Array], counts: _Array, first: Mapping[str, tuple[float, float, float]],
+) -> dict[str, float]:
+    """Parameters with which the counts of a histogram are likeliest.
+
+    Parameters
+    ----------
+    expected : callable
+        Gives the expected counts, (bins,) float64, for parameters in the order of ``first``.
+    counts : (bins,) array
+    first : mapping of str to (float, float, float)
+        Where each parameter begins, and its least and largest value; where these are the same, it stays.
+
+    Returns
+    -------
+    dict of str to float
+        NaN where it ends nowhere.
+    """
+    def unlikely(*values: float) -> float:
+        mean = np.maximum(expected(np.array(values)), 1e-12)
+        return float(2 * (mean.sum() - (counts * np.log(mean)).sum()))
+
+    fit = Minuit(unlikely, *(begin for begin, _, _ in first.values()), name=tuple(first))
+    for name, (_, low, high) in first.items():
+        fit.limits[name], fit.fixed[name] = (low, high), low == high
     return _values(fit)
 
 

@@ -7,7 +7,7 @@ whole photon: charge that lies in neighbours shifts no peak.
 
 *Shelves* are Gaussians at p + k g with heights of a Poisson number, and flat parts between them in place of shared
 charge; *free* Gaussians have nothing in common. Both are there to compare: they are 1 to 5 % low where charge is
-shared.
+shared. Where there are several lines, each peak of theirs is one of each sum of energies that its photons may have.
 
 All are fitted by the likelihood of Poisson counts in bins, errors are from the information matrix. So that no single
 sample decides, 1 in 10,000 of them is expected anywhere in the window. Each histogram is worked on by itself: results
@@ -16,7 +16,7 @@ do not depend on tiles.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import erf, exp, pi, sqrt
 from typing import Any
@@ -28,7 +28,7 @@ from calib_core.numerics import _photon_fit as _fit
 from calib_core.numerics._arrays import check_array
 from calib_core.numerics._frames import writable
 from calib_core.numerics._photon_fit import AT_END, BRIGHT, FAILED, FAINT, FEW_ENTRIES, FITTED
-from calib_core.numerics._photon_models import FREE, PER_SIGMA, REACH, SHARED, SHELVES, expect
+from calib_core.numerics._photon_models import FREE, PER_SIGMA, REACH, SHARED, SHELVES, expect, ways_of
 from calib_core.numerics._photon_results import PHOTONS, PeakFits, judged, narrowed, wide, with_noise
 from calib_core.numerics._photon_templates import Templates, templates_of
 from calib_core.numerics.shared_charge import ONE_LINE, Lines
@@ -36,7 +36,7 @@ from calib_core.numerics.shared_charge import ONE_LINE, Lines
 __all__ = [
     "AT_END", "BACKGROUND", "BRIGHT", "FAILED", "FAINT", "FEW_ENTRIES", "FITTED", "MODELS", "PHOTONS", "SHARED",
     "PeakFits", "Start", "Templates", "common_cloud", "expected_counts", "fit_free", "fit_shared", "fit_shelves",
-    "frames_needed", "shared_templates",
+    "frames_needed", "limits_of", "shared_templates",
 ]
 
 _Array = NDArray[Any]
@@ -71,6 +71,19 @@ class Start:
     gain: float
     noise: float
     zero: float = 0.0
+
+
+def limits_of(start: Start) -> dict[str, tuple[float, float]]:
+    """Where parameters of shared charge and of shelves are looked for, by their names.
+
+    Parameters
+    ----------
+    start : Start
+    """
+    ends = start.zero - _ZERO * start.gain, start.zero + _ZERO * start.gain
+    gain, noise = ((part[0] * one, part[1] * one) for part, one in ((_GAIN, start.gain), (_NOISE, start.noise)))
+    return {"entries": (0.0, np.inf), "photons": _PHOTONS, "gain": gain, "zero": ends, "noise": noise,
+            "growth": (0.0, start.gain), "shelves": (0.0, 0.8)}
 
 
 def shared_templates(edges: _Array, start: Start, cloud: float, lines: Lines = ONE_LINE) -> Templates:
@@ -126,9 +139,8 @@ def fit_shared(
     """
     axis = _axis(counts, edges, min_entries)
     noise = np.log(templates.noise)
-    low, high = _ends(start)
-    bounds = np.array([(0.0, _PHOTONS[0], _GAIN[0] * start.gain, low, noise[0]),
-                       (np.inf, _PHOTONS[1], _GAIN[1] * start.gain, high, noise[1])])
+    bounds = _bounds(SHARED, start)
+    bounds[:, 4] = noise
     first = np.empty((len(counts), 5))
     first[:, 0], first[:, 1] = _first_numbers(counts, edges, start)
     first[:, 2:] = start.gain, start.zero, np.clip(np.log(wide(start.noise, axis) / start.gain), *noise)
@@ -136,13 +148,17 @@ def fit_shared(
     return judged(with_noise(found, axis))
 
 
-def fit_shelves(counts: _Array, edges: _Array, start: Start, *, min_entries: int = 1000) -> PeakFits:
+def fit_shelves(
+    counts: _Array, edges: _Array, start: Start, *, lines: Lines = ONE_LINE, min_entries: int = 1000,
+) -> PeakFits:
     """Fit Gaussians at equal distances with flat parts between to histograms.
 
     Parameters
     ----------
     counts, edges, start, min_entries
         As of :func:`fit_shared`.
+    lines : tuple of (float, float)
+        As of :func:`shared_templates`; the flat part before a peak is as long as the last photon is high.
 
     Returns
     -------
@@ -156,22 +172,20 @@ def fit_shelves(counts: _Array, edges: _Array, start: Start, *, min_entries: int
         If a shape, type or number does not fit.
     """
     axis = _axis(counts, edges, min_entries)
-    low, high = _ends(start)
     noise = wide(start.noise, axis)
-    bounds = np.array([
-        (0.0, _PHOTONS[0], _GAIN[0] * start.gain, low, _NOISE[0] * noise, 0.0, 0.0),
-        (np.inf, _PHOTONS[1], _GAIN[1] * start.gain, high, _NOISE[1] * noise, start.gain, 0.8)])
+    bounds = _bounds(SHELVES, replace(start, noise=noise))
     first = np.empty((len(counts), 7))
     first[:, 0], first[:, 1] = _first_numbers(counts, edges, start)
     first[:, 2:] = start.gain, start.zero, noise, start.noise / 2, 0.1
-    found = _fitted(SHELVES, counts, axis, first, bounds, min_entries)
+    found = _fitted(SHELVES, counts, axis, first, bounds, min_entries, ways=ways_of(lines))
     return judged(narrowed(found, axis, [4]))
 
 
 def fit_free(
-    counts: _Array, edges: _Array, first: _Array, ranges: _Array, *, flat: bool = False, min_entries: int = 1000,
+    counts: _Array, edges: _Array, first: _Array, ranges: _Array, *, lines: Lines = ONE_LINE, flat: bool = False,
+    min_entries: int = 1000,
 ) -> PeakFits:
-    """Fit Gaussians that have nothing in common to histograms.
+    """Fit Gaussians that have nothing in common, but for what several lines have, to histograms.
 
     Parameters
     ----------
@@ -181,6 +195,9 @@ def fit_free(
         Position and standard deviation of each peak to begin with.
     ranges : (2, peaks, 2) float64, ADU
         Least and largest of these.
+    lines : tuple of (float, float)
+        As of :func:`shared_templates`, of which the first peak has none. A position is that of photons of the first
+        line; sums with others lie beside it by their part of its distance from the first peak, and are as wide.
     flat : bool
         Whether there may be samples that lie anywhere in the window.
 
@@ -205,7 +222,7 @@ def fit_free(
     begin[:, 1:-1:3], begin[:, 2::3] = places[..., 0], wide(places[..., 1], axis)
     bounds[:, 1:-1:3], bounds[:, 2::3], bounds[1, :-1:3] = ends[..., 0], wide(ends[..., 1], axis), np.inf
     begin[:, -1], bounds[1, -1] = (0.1 * counts.sum(axis=1), np.inf) if flat else (0, 0)
-    found = _fitted(FREE, counts, axis, begin, bounds, min_entries)
+    found = _fitted(FREE, counts, axis, begin, bounds, min_entries, ways=ways_of(lines))
     return narrowed(found, axis, list(range(2, 3 * peaks, 3)))
 
 
@@ -263,7 +280,9 @@ def _top(known: dict[float, _Array]) -> tuple[float, float]:
     return float(top), float(top / sqrt(-2 * bent))
 
 
-def expected_counts(found: PeakFits, edges: _Array, templates: Templates | None = None) -> _Array:
+def expected_counts(
+    found: PeakFits, edges: _Array, templates: Templates | None = None, lines: Lines = ONE_LINE,
+) -> _Array:
     """Counts that fits expect, without those that are expected anywhere.
 
     Parameters
@@ -272,6 +291,8 @@ def expected_counts(found: PeakFits, edges: _Array, templates: Templates | None 
     edges : (bins + 1,) float64, ADU
     templates : Templates, optional
         Those of fits of shared charge.
+    lines : tuple of (float, float)
+        Those of other fits.
 
     Returns
     -------
@@ -289,7 +310,8 @@ def expected_counts(found: PeakFits, edges: _Array, templates: Templates | None 
     made, slopes = np.full((len(values), len(edges) - 1), np.nan), np.empty((values.shape[1], len(edges) - 1))
     for theta, row in zip(values, made, strict=True):
         if np.isfinite(theta).all():
-            expect(model, theta, axis, (*tables, _normal()), np.empty((3, tables[0].shape[2])), row, slopes)
+            expect(model, theta, axis, (*tables, _normal(), ways_of(lines)), np.empty((3, tables[0].shape[2])), row,
+                   slopes)
     return made
 
 
@@ -325,8 +347,9 @@ def _axis(counts: _Array, edges: _Array, least: int) -> _Array:
     return np.array([edges[0] + width / 2, width])
 
 
-def _ends(start: Start) -> tuple[float, float]:
-    return start.zero - _ZERO * start.gain, start.zero + _ZERO * start.gain
+def _bounds(model: int, start: Start) -> _Array:
+    limits = limits_of(start)
+    return np.array([limits[name] for name in MODELS[model]]).T.copy()
 
 
 def _first_numbers(counts: _Array, edges: _Array, start: Start) -> tuple[_Array, _Array]:
@@ -346,7 +369,7 @@ def _near(counts: _Array, edges: _Array, position: _Array, width: _Array) -> _Ar
 
 def _fitted(
     model: int, counts: _Array, axis: _Array, first: _Array, bounds: _Array, least: int,
-    templates: tuple[_Array, _Array] = _NO_TEMPLATES,
+    templates: tuple[_Array, _Array] = _NO_TEMPLATES, ways: _Array | None = None,
 ) -> PeakFits:
     n, parameters = first.shape
     bins, points = counts.shape[1], templates[0].shape[2]
@@ -354,8 +377,9 @@ def _fitted(
     quality, status = np.full((2, n), np.nan), np.full(n, FEW_ENTRIES, np.uint8)
     work = (np.empty((3, points)), np.empty(bins), np.empty((parameters, bins)),
             np.empty((parameters, parameters)), np.empty((3, parameters)))
-    _fit.fit(model, writable(counts), axis, (*templates, _normal()), first, bounds, BACKGROUND, int(least), work,
-             values, covariance, quality, status)
+    tables = (*templates, _normal(), ways_of(ONE_LINE) if ways is None else ways)
+    _fit.fit(model, writable(counts), axis, tables, first, bounds, BACKGROUND, int(least), work, values, covariance,
+             quality, status)
     names = MODELS.get(model) or (*(
         f"{name} {k}" for k in range(parameters // 3) for name in ("entries", "position", "width")), "flat")
     return PeakFits(names, values, covariance, quality[0], quality[1], counts.sum(axis=1, dtype=np.int64), status)

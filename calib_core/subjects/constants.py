@@ -168,7 +168,7 @@ class ConstantsSubject:
         if not held:
             return None
         context = Context(self._maker.kind, axes=self.axes, files=self._given)
-        return self._maker.method.explain_results(context, at, known)
+        return self._maker.method.explain_results(context, at, known, asked.compared)
 
     @cached_property
     def _given(self) -> Mapping[tuple[int, str], StoredConstant]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from calib_core.characterisation.flat_field_model import Model, start_of
-from calib_core.characterisation.flat_field_rules import FlatFieldRules
+from calib_core.characterisation.flat_field_rules import FlatFieldRules, median_of
 from calib_core.characterisation.photon_peaks import PhotonPeaks
 from calib_core.constants.badpixels import BadPixels
 
@@ -69,7 +69,7 @@ def flags() -> dict[str, Array]:
     rules = FlatFieldRules(
         method.gain_lim, method.d0_lim, method.peak_lim, method.chi2_lim, method.min_entries, ENERGY)
     ends = np.cumsum([len(one) for one in some.values()])[:-1]
-    return dict(zip(some, np.split(rules.flags(fits), ends), strict=True))
+    return dict(zip(some, np.split(rules.flags(fits, median_of(fits)), ends), strict=True))
 
 
 @pytest.mark.parametrize("name", BAD)

@@ -8,17 +8,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from iminuit import Minuit
 
 from calib_core.characterisation.explains import OfPixel
+from calib_core.characterisation.flat_field_model import Model
 from calib_core.characterisation.photon_peaks import PhotonPeaks
 from calib_core.characterisation.unit import Context
 from calib_core.constants.constant import FF_FIT, FF_HISTOGRAM
 from calib_core.explanation import Bars, Explanation, Line, Points
-from calib_core.numerics.photon_peaks import AT_END, FITTED
+from calib_core.numerics.photon_peaks import AT_END, BACKGROUND, FAILED, FITTED
 from calib_core.store.constants import read_constant
 
 from ...histogram_files import KIND, write_histograms
-from ..numerics.flat_light import GAIN, Flat, flat
+from ..numerics.flat_light import GAIN, Flat, expected, flat
 
 Array = Any
 ENERGY = 9.2
@@ -35,10 +37,12 @@ def context(light: Flat, tmp_path_factory: pytest.TempPathFactory) -> Context:
     return Context(KIND, (0,), files={(3, FF_HISTOGRAM.name): read_constant(file)})
 
 
-def explained(method: PhotonPeaks, context: Context, col: int, cloud: float = 0.04, **known: float) -> Explanation:
+def explained(
+    method: PhotonPeaks, context: Context, col: int, cloud: float = 0.04, compare: bool = False, **known: float,
+) -> Explanation:
     values = np.array([known.get(name, np.nan) for name in FF_FIT])
     pixel = OfPixel(lambda result, axis: values, lambda result: np.array([cloud]), lambda *_: None, 3, 0, col)
-    found = method.explain_results(context, {"group": 0}, pixel)
+    found = method.explain_results(context, {"group": 0}, pixel, compare)
     assert found is not None
     return found
 
@@ -64,6 +68,67 @@ def test_model_components_and_pulls_of_a_pixel(model: str, context: Context, lig
         assert numbers["photons"].value == pytest.approx(0.3, rel=0.05)
         assert numbers["samples"].value == light.counts[5].sum()
     assert found.notes == () or model == "F1"
+
+
+def minuit(counts: Array) -> Minuit:
+    """Top of the likelihood with densities by Fourier transforms, in place of ours by templates."""
+    share = BACKGROUND * counts.sum() / len(counts)
+
+    def cost(entries: float, photons: float, gain: float, zero: float, noise: float) -> float:
+        mean = np.maximum(expected(entries, photons, gain, zero, noise, 8.0), 0) + share
+        return float(2 * (mean.sum() - (counts * np.log(mean)).sum()))
+
+    fit = Minuit(cost, counts.sum(), 0.3, GAIN, 0.0, 9.0)
+    fit.limits["photons"], fit.limits["noise"], fit.tol = (0.002, 4), (3, 18), 1e-3
+    fit.migrad()
+    return fit
+
+
+def test_iminuit_stands_beside_our_numbers_when_it_is_asked(context: Context, light: Flat) -> None:
+    assert not any(one.by for one in explained(PhotonPeaks(), context, 5).numbers)
+    found, own = explained(PhotonPeaks(), context, 5, compare=True), minuit(light.counts[5])
+    numbers = {one.name: one for one in found.numbers}
+    assert {name for name, one in numbers.items() if one.by == "iminuit"} == {"gain", "photons", "no photon", "noise"}
+    for name, of in (("photons", "photons"), ("no photon", "zero"), ("noise", "noise")):
+        assert numbers[name].theirs == pytest.approx(own.values[of], abs=0.02 * own.errors[of]), name
+    assert numbers["gain"].theirs * ENERGY == pytest.approx(own.values["gain"], abs=0.02 * own.errors["gain"])
+    assert found.notes[-1].startswith("✓ iminuit: largest difference ")
+    [curve] = [one for one in found.plots[0].items if one.name == "iminuit"]
+    assert curve.y.sum() == pytest.approx(light.counts[5].sum(), rel=2e-3)
+    # a gain of ours that is off is told
+    words = {"gain": "gain", "photons": "photons", "zero": "no photon", "noise": "noise"}
+    known = {name: numbers[word].value for name, word in words.items()}
+    known |= {f"{name} error": numbers[word].error for name, word in words.items()} | {"status": float(FITTED)}
+    known["gain"] += numbers["gain"].error / 2
+    off = explained(PhotonPeaks(), context, 5, compare=True, **known)
+    assert off.notes[-1] == "✗ iminuit: largest difference 0.5 σ (gain)."
+
+
+@pytest.mark.parametrize("model", ["F1", "F2"])
+def test_iminuit_is_asked_for_all_models(model: str, context: Context) -> None:
+    found = explained(PhotonPeaks(model=model), context, 5, compare=True)
+    assert found.notes[-1].startswith("✓ iminuit: largest difference ")
+    alone = {"growth", "shelves", "photons"} if model == "F2" else set()
+    assert {one.name for one in found.numbers if one.by} == {"gain", "no photon", "noise"} | alone
+
+
+def test_where_ours_has_not_ended_what_iminuit_finds_is_told_alone(monkeypatch: pytest.MonkeyPatch,
+                                                                   context: Context) -> None:
+    whole = Model.fit
+
+    def failing(self: Model, *given: Any) -> Any:
+        found = whole(self, *given)
+        found.values[:], found.status[:] = np.nan, FAILED
+        return found
+
+    monkeypatch.setattr(Model, "fit", failing)
+    found = explained(PhotonPeaks(), context, 5, compare=True)
+    assert found.notes == ("There is no gain: the fit has not ended.",
+                           "✗ iminuit alone finds gain, photons, no photon, noise.")
+    gain = next(one for one in found.numbers if one.name == "gain")
+    assert np.isnan(gain.value)
+    assert gain.theirs * ENERGY == pytest.approx(GAIN, rel=0.02)
+    assert [one.name for one in found.plots[0].items] == ["samples", "iminuit"]
 
 
 def test_what_is_known_of_the_pixel_is_where_its_fit_begins(context: Context) -> None:

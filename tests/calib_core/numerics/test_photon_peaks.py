@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from iminuit import Minuit
-from scipy.stats import norm
+from scipy.stats import binom, norm
 
 from calib_core.numerics.photon_peaks import (
     AT_END,
@@ -203,38 +203,55 @@ X = (EDGES[:-1] + EDGES[1:]) / 2
 BIN = 12**-0.5
 
 
-def gaussians(*values: float) -> Array:
-    """Counts of peaks with entries, position and width each."""
-    return sum(a * norm.pdf(X, m, np.hypot(s, BIN)) for a, m, s in zip(*[iter(values)] * 3, strict=True))
+def of_second(photons: int, lines: Any) -> Any:
+    """How many of some photons may be of a second line, by how much one of them is higher, and how likely that is."""
+    energy, share = (*lines, (1.0, 0.0))[1]
+    number = np.arange(photons + 1)
+    chance = binom.pmf(number, photons, share)
+    told = chance > 1e-7
+    return zip(number[told], number[told] * (energy - 1), chance[told], strict=True)
+
+
+def gaussians(*values: float, lines: Any = ONE) -> Array:
+    """Counts of peaks with entries, position and width each; those of a second line beside that of the first."""
+    peaks = enumerate(zip(*[iter(values)] * 3, strict=True))
+    return sum(a * chance * norm.pdf(X, m + more * (m - values[1]) / max(k, 1), np.hypot(s, BIN))
+               for k, (a, m, s) in peaks for _, more, chance in of_second(k, lines))
 
 
 def plateaus(entries: float, photons: float, gain: float, zero: float, noise: float, growth: float,
-             part: float) -> Array:
-    """Counts of peaks at equal distances with shelves between."""
+             part: float, lines: Any = ONE) -> Array:
+    """Counts of peaks at equal distances with shelves between, which are as long as the last photon is high."""
     total, chance, low = np.zeros(len(X)), np.exp(-photons), np.hypot(noise, BIN)
-    for k in range(12):
-        peak = norm.pdf(X, zero + k * gain, np.hypot(low, np.sqrt(k) * growth))
-        shelf = (norm.cdf(X, zero + (k - 1) * gain, low) - norm.cdf(X, zero + k * gain, low)) / gain
-        total += chance * ((1 - part) * peak + part * shelf if k else peak)
+    for k in range(9):
+        for of_beta, more, share in of_second(k, lines):
+            end = zero + (k + more) * gain
+            peak = norm.pdf(X, end, np.hypot(low, np.sqrt(k) * growth))
+            shelf = np.zeros(len(X))
+            for height, last in ((1.0, k - of_beta), (lines[-1][0], of_beta)) if k else ():
+                begin = end - height * gain
+                shelf += last / k * (norm.cdf(X, begin, low) - norm.cdf(X, end, low)) / (height * gain)
+            total += chance * share * ((1 - part) * peak + part * shelf if k else peak)
         chance *= photons / (k + 1)
     return entries * total
 
 
+@pytest.mark.parametrize("lines", [ONE, COPPER], ids=["one line", "two lines"])
 @pytest.mark.parametrize(("model", "truth"), [
     (gaussians, (12_000, 1.0, 9.0, 6000, 64.0, 10.0, 1500, 128.0, 11.0, 300, 192.0, 12.0)),
     (plateaus, (20_000, 0.5, GAIN, 1.0, 9.0, 3.0, 0.2))])
-def test_free_gaussians_and_shelves_have_the_top_that_iminuit_finds(model, truth):
+def test_free_gaussians_and_shelves_have_the_top_that_iminuit_finds(model, truth, lines):
     draw = np.random.default_rng(2)
-    counts = draw.poisson(model(*truth), (6, len(X))).astype(np.uint32)
-    found = (fit_shelves(counts, EDGES, START) if model is plateaus else
-             fit_free(counts, EDGES, np.broadcast_to(FIRST, (6, 4, 2)), RANGES))
+    counts = draw.poisson(model(*truth, lines=lines), (3 if lines is ONE else 1, len(X))).astype(np.uint32)
+    found = (fit_shelves(counts, EDGES, START, lines=lines) if model is plateaus else
+             fit_free(counts, EDGES, np.broadcast_to(FIRST, (len(counts), 4, 2)), RANGES, lines=lines))
     assert (found.status == FITTED).all()
     names = [name for name in found.names if name != "flat"]
     for p in range(len(counts)):
         share = BACKGROUND * counts[p].sum() / len(X)
 
         def cost(*values: float, data: Array = counts[p], share: float = share) -> float:
-            mean = model(*values) + share
+            mean = model(*values, lines=lines) + share
             return float(2 * (mean.sum() - (data * np.log(mean)).sum()))
 
         fit = Minuit(cost, *truth, name=names)
@@ -247,6 +264,25 @@ def test_free_gaussians_and_shelves_have_the_top_that_iminuit_finds(model, truth
         for name in names:
             assert found[name][p] == pytest.approx(fit.values[name], abs=0.02 * fit.errors[name]), name
             assert found.error(name)[p] == pytest.approx(fit.errors[name], rel=0.15), name
+
+
+@pytest.mark.many
+@pytest.mark.parametrize("shelves", [True, False], ids=["shelves", "free Gaussians"])
+def test_models_to_compare_with_are_off_by_as_much_with_a_second_line_as_with_one(shelves):
+    """That they do not know is 1.3 % more, as much as the mean energy is higher."""
+    def off(light: Flat, lines: Any) -> tuple[float, float]:
+        if shelves:
+            gain = fit_shelves(light.counts, EDGES, START, lines=lines)["gain"]
+        else:
+            first = np.broadcast_to(FIRST, (len(light.counts), *FIRST.shape))
+            found = fit_free(light.counts, EDGES, first, RANGES, lines=lines)
+            gain = found["position 1"] - found["position 0"]
+        return gain.mean() / GAIN - 1, gain.std() / GAIN / np.sqrt(len(gain))
+
+    one, two = (flat(100, 0.2, 8.0, lines, seed=9) for lines in (ONE, COPPER))
+    (alone, error), (known, _), (unknown, _) = off(one, ONE), off(two, COPPER), off(two, ONE)
+    assert known == pytest.approx(alone, abs=4 * error)
+    assert unknown - known == pytest.approx(0.12 * (COPPER[1][0] - 1), abs=0.004)
 
 
 def test_free_gaussians_of_no_samples_leave_the_others():
