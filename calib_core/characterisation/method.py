@@ -43,6 +43,8 @@ class Method(Explains, Knobs):
     split: ClassVar[str] = "cell"
     #: Whether maps come whole for each entry of ``split``, so that entries are counted while a job runs.
     by_entry: ClassVar[bool] = False
+    #: Whether maps of an entry of ``split`` come tile by tile, so that pixels are counted while a job runs.
+    by_tile: ClassVar[bool] = False
     #: What it is good for: a window has panels for each kind of work.
     work: ClassVar[Literal["dark", "correction", "gain", "export", "injection", "statistics"]] = "dark"
     #: Parameter with which a job tells what it would do and writes nothing; empty where it is planned and not run.

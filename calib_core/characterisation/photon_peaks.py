@@ -64,6 +64,7 @@ class PhotonPeaks(Method):
         "F1 and F2 are there to compare: where charge is shared they are 1 to 5 % low.")
     split: ClassVar[str] = "group"
     tries_parts: ClassVar[bool] = True
+    by_tile: ClassVar[bool] = True
     entry_seconds: ClassVar[float] = 8.5  # 65,536 histograms
     work: ClassVar[Literal["dark", "correction", "gain"]] = "gain"
 

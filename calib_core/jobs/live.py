@@ -49,9 +49,12 @@ class Live:
         warn: Callable[[str], None],
     ) -> None:
         self._plan, self._results, self._warn = plan, results, warn
-        #: Result that counts the frames of each entry of the axis of units, where the method has one.
-        self._counted = next((one.name for one in plan.results if one.role == "count" and not one.pixels
-                              and one.over == (plan.method.split,)), None)
+        split = plan.context.axes.get(plan.method.split)
+        self._groups = () if split is None else split.members
+        #: Result that counts the frames of each entry of the axis of units or of memory cells, where there is one.
+        counts = {one.over: one.name for one in plan.results if one.role == "count" and not one.pixels}
+        of_cells = counts.get(("cell",)) if self._groups else None
+        self._counted, self._of_cells = counts.get((plan.method.split,), of_cells), of_cells is not None
         #: Image that tells which entries of that axis are there; maps are whole one by one where the method says so.
         self._image = next((one.name for one in plan.results if one.pixels and plan.method.split in one.over), "")
         self._whole = self._image if plan.method.by_entry else ""
@@ -91,7 +94,8 @@ class Live:
             return
         self._due[unit.module] = now + _SNAPSHOT_INTERVAL
         at = {**self._plan.context.place(unit), self._plan.method.split: index}
-        share = min(1.0, frames / max(unit.samples * len(unit.inputs), 1))
+        whole = self._pixels if self._plan.method.by_tile else unit.samples * len(unit.inputs)
+        share = min(1.0, frames / max(whole, 1))
         partial = _Partial(at, accumulator.snapshot(index), share, accumulator.numbers(), unit.block)
         took = time.monotonic() - now
         self._due[unit.module] = now + max(_SNAPSHOT_INTERVAL, _SNAPSHOT_SHARE * took)
@@ -201,12 +205,24 @@ class Live:
         for array in maps.values():
             array.setflags(write=False)
         there = self._there(modules, view)
+        if self._plan.method.by_tile and (fitted := self._fitted(modules, view, coverage)).min(initial=1) < 1:
+            counts = np.stack([fitted * self._pixels, np.full(len(modules), self._pixels)]).astype(np.int64)
+            return Picture(view, modules, maps, coverage, counts=counts, counted="pixel", there=there)
         if self._counted:
             return Picture(view, modules, maps, coverage, counts=counts, there=there)
         if not self._whole or (counts[0] == counts[1]).all():
             return Picture(view, modules, maps, coverage, there=there)
         entries = self._plan.context.axes[self._plan.method.split].title.lower()
         return Picture(view, modules, maps, coverage, counts=counts, counted=entries, there=there)
+
+    def _fitted(self, modules: Sequence[int], view: View, coverage: Array) -> Array:
+        """Share of the pixels that maps have so far of each module, (modules,) float64."""
+        done = [self._results[module].has(self._image, view.at) for module in modules]
+        return np.where(done, 1.0, coverage)
+
+    @property
+    def _pixels(self) -> int:
+        return self._plan.detector_type.pixels
 
     def _there(self, modules: Sequence[int], view: View) -> dict[str, Array]:
         """Share of the modules that have each entry of the axis of units; nothing once all are there."""
@@ -272,13 +288,26 @@ class Live:
     def _frames(self, name: str, module: int, view: View, partial: _Partial | None) -> tuple[int, int]:
         """Frames behind the maps of a module by the result that counts them, and those that there will be."""
         index, at = self._index(view), {axis: self._along(view, axis) for axis in self._plan.context.axes}
+        found, counted = self._results[module].values(name), None if partial is None else partial.numbers.get(name)
+        here = partial is not None and counted is not None and self._is_at(view, partial.at)
+        if self._of_cells:
+            return self._frames_of_cells(module, self._groups[index], found, counted if here else None)
         frames = self._plan.frames.get((module, self._plan.key_at(at)))
         whole = 0 if frames is None else frames.frames_per_cell.get(self._plan.cell_at(at), 0)
-        done = int(self._results[module].values(name)[index])
-        counted = None if partial is None else partial.numbers.get(name)
-        if not done and partial is not None and counted is not None and self._is_at(view, partial.at):
+        done = int(found[index])
+        if not done and here and partial is not None and counted is not None:
             done = int(counted[partial.block.index(index)])
         return done, whole
+
+    def _frames_of_cells(
+        self, module: int, cells: Sequence[int], found: Array, counted: Array | None,
+    ) -> tuple[int, int]:
+        """The same of a group of memory cells, whose frames of all runs count."""
+        axis, runs = self._plan.context.axes["cell"], [
+            one for (of, _), one in self._plan.frames.items() if of == module]
+        done = int(found[[axis.index(cell) for cell in cells]].sum())
+        whole = sum(one.frames_per_cell.get(cell, 0) for one in runs for cell in cells)
+        return done or (0 if counted is None else int(counted.sum())), whole
 
     def _of_pick(self, partial: _Partial, pick: Pick) -> Array:
         """Image of a pick in a snapshot, whose arrays begin with those axes that its place leaves open."""

@@ -27,7 +27,7 @@ class PeakFits:
     values : (n, parameters) float64
         NaN without a fit.
     covariance : (n, parameters, parameters) float64
-        0 of parameters at an end of their range.
+        0 of parameters at an end of their range, NaN without a fit.
     chi2 : (n,) float64
         Pearson's χ² over the degrees of freedom, of bins in which at least one sample is expected.
     likely : (n,) float64

@@ -373,7 +373,7 @@ def _fitted(
 ) -> PeakFits:
     n, parameters = first.shape
     bins, points = counts.shape[1], templates[0].shape[2]
-    values, covariance = np.full((n, parameters), np.nan), np.zeros((n, parameters, parameters))
+    values, covariance = np.full((n, parameters), np.nan), np.full((n, parameters, parameters), np.nan)
     quality, status = np.full((2, n), np.nan), np.full(n, FEW_ENTRIES, np.uint8)
     work = (np.empty((3, points)), np.empty(bins), np.empty((parameters, bins)),
             np.empty((parameters, parameters)), np.empty((3, parameters)))

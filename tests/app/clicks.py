@@ -45,6 +45,17 @@ class Clicks:
         self.qtbot.mouseClick(widget, Qt.MouseButton.LeftButton)
         self.number += 1
 
+    def key(self, widget, key):
+        """Enter, which counts as a click."""
+        self.qtbot.keyClick(widget, key)
+        self.number += 1
+
+    def choose(self, box, begin):
+        """An entry of a list by its first letters, which the keyboard finds once it is there."""
+        box.setFocus(Qt.FocusReason.TabFocusReason)
+        self.qtbot.keyClicks(box, begin)
+        self.number += 1
+
     def row(self, table, row, modifier=Qt.KeyboardModifier.NoModifier):
         at = table.visualItemRect(table.item(row, 1)).center()
         self.qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, modifier, at)

@@ -11,6 +11,7 @@ from clicks import Clicks
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QPushButton
 
+from calib_core.constants.constant import FF_FIT
 from calib_core.jobs.board import State
 from calib_core.jobs.job import Job
 from calib_core.jobs.spec import JobSpec
@@ -83,6 +84,10 @@ def test_a_click_on_the_row_one_on_run_and_one_on_a_pixel_show_its_spectrum(open
     assert window.session.shown.pixel is not None
     assert clicks.number == 3
     check_spectrum(window, light, qtbot)
+    check_parameters_are_tried(window, qtbot)
+    check_iminuit(window, clicks, qtbot)
+    check_export(window, clicks, tmp_path / "selection.h5", qtbot)
+    assert clicks.number == 6
 
 
 def check_spectrum(window, light, qtbot):
@@ -107,6 +112,71 @@ def check_spectrum(window, light, qtbot):
     assert np.std(pulls.y) == pytest.approx(1, abs=0.25)
     drawn = plots["Histogram"].plot.getPlotItem().listDataItems()
     assert max(len(item.xData) for item in drawn) > 300
+
+
+def numbers_of(window):
+    return {one.name: one for one in window.inspector.samples.presenter.found.numbers}
+
+
+def check_parameters_are_tried(window, qtbot):
+    """A model of the form is tried on the pixel and its ASIC, before anything runs."""
+    session, samples, before = window.session, window.inspector.samples, window.session.shown.picture
+    gain = next(one for one in window.maps.presenter.chosen if one.heading.startswith("Fit gain"))
+    window.form.page.knobs.put("model", "F2")
+    qtbot.waitUntil(lambda: session.shown.picture.tried is not None)
+    said = "tried on ASIC 0 of module 3 alone: model F2 (made with F3)"
+    qtbot.waitUntil(lambda: said in window.maps.source.text())
+    assert samples.tried.text() == "Tried: model F2 (made with F3)"
+    _, row, column = session.shown.pixel
+    after = gain.values(session.shown.picture)[0]
+    differ = np.argwhere((after != gain.values(before)[0]) & np.isfinite(after))
+    assert [differ.min(axis=0).tolist(), differ.max(axis=0).tolist()] == [[0, 0], [63, 63]]
+    own = numbers_of(window)["gain"]
+    assert after[row, column] == pytest.approx(own.value, abs=0.01 * own.error)
+    assert {"growth", "shelves"} < numbers_of(window).keys()
+    window.form.page.knobs.put("model", "F3")
+    qtbot.waitUntil(lambda: session.shown.picture.tried is None)
+    qtbot.waitUntil(lambda: "growth" not in numbers_of(window))
+
+
+def check_iminuit(window, clicks, qtbot):
+    """Numbers of iminuit stand beside ours when it is asked."""
+    samples = window.inspector.samples
+    assert samples.view.numbers.columnCount() == 2
+    clicks.button(samples.compare_button)
+    qtbot.waitUntil(lambda: any(one.by for one in numbers_of(window).values()))
+    assert samples.view.numbers.columnCount() == 4
+    assert samples.notes.text().startswith("✓ iminuit: largest difference ")
+    drawn = [one.name for one in samples.view.plots[0].shown.items]
+    assert drawn[:3] == ["samples", "iminuit", "model"]
+
+
+def check_export(window, clicks, target, qtbot):
+    """Maps with their errors, and the spectrum, fits and numbers of the pixel that was clicked."""
+    found = window.inspector.samples.presenter.found
+    window.export.ask_file = lambda *_: str(target)
+    clicks.button(window._bar.widgetForAction(window.actions_by_name["export"]))
+    clicks.button(window.export.findChild(QPushButton, "export_selection"))
+    qtbot.waitUntil(target.exists)
+    module, row, column = window.session.shown.pixel
+    with h5py.File(target) as file:
+        fits = file[f"{MODULE}/fits/data"]
+        names = [str(one) for one in fits.attrs["values of parameter"]]
+        assert {"gain", "gain error", "photons", "photons error"} <= set(names)
+        at = {"parameter": FF_FIT.index("gain error"), "group": 0}
+        errors = window.session.subject.plane("fits", MODULE, at)
+        np.testing.assert_array_equal(fits[names.index("gain error"), 0], errors)
+        assert np.isfinite(errors).sum() == PIXELS * TIMES
+        pixel = file["pixel"]
+        assert (pixel.attrs["module"], pixel.attrs["row"], pixel.attrs["column"]) == (module, row, column)
+        table = {one["name"].decode(): one for one in pixel["numbers"][:]}
+        for one in found.numbers:
+            assert table[one.name]["value"] == one.value
+            assert table[one.name]["theirs"] == one.theirs or not one.by
+        series = {pixel["Histogram"][key].attrs["name"]: pixel["Histogram"][key] for key in pixel["Histogram"]}
+        for one in found.plots[0].items:
+            drawn = one.counts if one.name == "samples" else one.y
+            np.testing.assert_array_equal(series[one.name]["counts" if one.name == "samples" else "y"][:], drawn)
 
 
 @pytest.fixture(scope="module")
@@ -155,12 +225,26 @@ def test_histograms_without_sums_have_no_map_but_pixels_to_click(open_window, ru
         np.testing.assert_array_equal(counts, data[0, 1:-1, row, column])
 
 
-def test_histograms_that_a_job_has_just_made_are_fitted_from_its_row(open_window, run_of_light, tmp_path, qtbot):
+def test_histograms_of_a_run_that_was_typed_are_made_and_then_fitted_from_their_row(
+    open_window, run_of_light, tmp_path, qtbot
+):
+    """Enter, the characterisation, Run, and “Fit” in the row; what is typed is no click."""
     window, clicks = open_window(), Clicks(qtbot)
-    window.session.start(JobSpec(
-        family="AGIPD", method="FF_HISTS", out_folder=tmp_path / "out",
-        inputs={"light": (str(run_of_light.runs["ff"]),), "constants": (str(folder_of(run_of_light)),)},
-        parameters={"photon_energy": 8.041, "min_entries": 100}))
+    window.session.out_folder = tmp_path / "out"
+    window.picker.set_root(run_of_light.data_root)
+    qtbot.keyClicks(window.picker.box, "p900471 r1")
+    with qtbot.waitSignal(window.picker.opener.opened):
+        clicks.key(window.picker.box, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: window.form.page is not None)
+    clicks.choose(window.form.page.method, "H")  # histograms
+    qtbot.waitUntil(lambda: window.form.page is not None and window.form.page.survey.method.command == "FF_HISTS")
+    editor = window.form.page.constants["constants"].editor
+    editor.setFocus()
+    qtbot.keyClicks(editor, str(folder_of(run_of_light)))
+    window.form.page.knobs.set_changes({"photon_energy": 8.041, "min_entries": 100})
+    qtbot.waitUntil(window.form.run_button.isEnabled)
+    clicks.button(window.form.run_button)
+    qtbot.waitUntil(lambda: bool(window.jobs.jobs))
     bring_sources(window)
     assert not taking(window).isVisible()  # as long as it runs
     correct = window.findChild(QPushButton, "correct_with_source")
@@ -172,7 +256,7 @@ def test_histograms_that_a_job_has_just_made_are_fitted_from_its_row(open_window
     assert not correcting(window, window.sources.entries[0]).isEnabled()
     clicks.button(taking(window))
     page = window.form.page
-    assert (clicks.number, page.survey.method.command) == (1, "FF")
+    assert (clicks.number, page.survey.method.command) == (4, "FF")
     [made_as_a_set] = (tmp_path / "out").rglob("set.*.json")
     assert [line.value() for line in page.constants.values() if line.value()] == [str(made_as_a_set)]
     assert page.folder.value() == str(tmp_path / "out")

@@ -199,6 +199,7 @@ def test_fits_fill_tile_by_tile_and_a_pixel_is_explained(tmp_path: Path) -> None
                       inputs={"histograms": (str(file),)}))
     job.start()
     seen: list[int] = []
+    told: list[tuple[int, int, str]] = []
     while not job.wait(0.05):
         if job.plan is None:
             continue
@@ -207,9 +208,20 @@ def test_fits_fill_tile_by_tile_and_a_pixel_is_explained(tmp_path: Path) -> None
         picture = job.board.picture
         if picture is not None and pick in picture.maps:
             seen.append(int(np.isfinite(picture.maps[pick]).sum()))
+            assert picture.counts is not None
+            told.append((*picture.counts[:, 0].tolist(), picture.counted))
     assert seen == sorted(seen)
     assert len({number for number in seen if 0 < number < len(many.counts)}) >= 2
     assert all(number % 1024 == 0 for number in seen)
+    # of the pixels of the module a map says how many are fitted, those without samples too; in the end, of how many
+    # frames it is
+    number = 512 * COLUMNS
+    fitted = [(done, whole) for done, whole, what in told if what == "pixel"]
+    assert {(done, whole) for done, whole in fitted} == {
+        (done, number) for done in {done for done, _ in fitted} if done % 1024 == 0 and done < number}
+    pairs = [(done, there) for (done, _, what), there in zip(told, seen, strict=True) if what == "pixel"]
+    assert pairs
+    assert all(there == min(done, len(many.counts)) for done, there in pairs)
     found = job.pixels.explain(3, 0, 5, {"group": 0})
     assert [one.title for one in found.plots] == ["Histogram", "Pulls"]
     gain = next(one for one in found.numbers if one.name == "gain")

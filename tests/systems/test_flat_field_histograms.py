@@ -15,7 +15,15 @@ import pytest
 from extra_data import RunDirectory
 from scipy.special import ndtr
 
+from calib_core.axes import Pick, View
+from calib_core.characterisation.driver import run_unit
+from calib_core.characterisation.light_of_flat_field import first_gains
+from calib_core.characterisation.unit import Accumulator
 from calib_core.cli.main import main
+from calib_core.jobs.board import State
+from calib_core.jobs.job import Job
+from calib_core.jobs.plan import make_plan
+from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.truth_constants import folder_of, write_truth
 from calib_core.simulate import Simulated, default_settings, read_truth, simulate
 from calib_core.simulate.scenes.ff import FlatField
@@ -242,6 +250,73 @@ def test_the_means_tell_the_light(light: Light, done: Path) -> None:
     for cell in range(CELLS):
         found = beside["sum_of_module"][cell] / beside["samples_of_module"][cell]
         assert found == pytest.approx(mean * gain, rel=0.02)
+
+
+def spec_of(light: Light, out: Path) -> JobSpec:
+    return JobSpec(
+        family="AGIPD", method="FF_HISTS", out_folder=out, threads=1,
+        inputs={"light": (str(light.run),), "constants": (str(folder_of(light.made)),)},
+        parameters={"cell_group": 4, "min_entries": 150, "photon_energy": 8.041})
+
+
+def test_what_is_looked_at_grows_with_the_frames(light: Light, tmp_path: Path) -> None:
+    """Spectrum, means and occupancy of each look are those of the frames so far, by NumPy."""
+    plan, looks = make_plan(spec_of(light, tmp_path)), []
+    unit = plan.units[0]
+
+    def look(accumulator: Accumulator, number: int) -> None:
+        looks.append((accumulator.numbers(), accumulator.snapshot(0), int(accumulator.coverage[0])))
+
+    for _ in run_unit(plan.method, plan.context, unit, plan.source, look):
+        pass
+    plan.close()
+    values, use, cells, _ = corrected(light)
+    mine = np.isin(cells, range(4))
+    values, use, cells = values[mine], use[mine], cells[mine]
+    looks = list({look[-1]: look for look in looks}.values())
+    assert len(looks) >= 2
+    for numbers, maps, frames in looks:
+        so_far, good = values[:frames], use[:frames] & (values[:frames] >= -50)
+        spectrum = np.histogram(so_far[good].astype(float), np.linspace(-50, 300, 351))[0]
+        assert np.abs(numbers["spectrum"][0] - spectrum).sum() <= 2  # the last bin of NumPy's has its upper edge
+        assert numbers["frames"].sum() == frames
+        means = [so_far[cells[:frames] == cell][good[cells[:frames] == cell]].mean() for cell in range(4)]
+        np.testing.assert_allclose(numbers["mean_of_module"], means, rtol=1e-3)
+        assert maps["entries"].sum() == numbers["spectrum"].sum()
+        light_of = np.nansum(maps["occupancy"]) / maps["occupancy"].size
+        assert light_of == pytest.approx(so_far[good].mean() / 7.2 / 8.041, rel=0.02)
+    np.testing.assert_allclose(looks[-1][0]["asic_gain"], 7.2, rtol=0.08)
+
+
+def test_maps_say_of_how_many_frames_they_are_and_marks_stand_at_whole_photons(light: Light, tmp_path: Path) -> None:
+    job, seen, pick = Job(spec_of(light, tmp_path)), [], Pick("occupancy")
+    job.look_at(View({"group": 0}, picks=(pick,)))
+    job.start()
+    while not job.wait(0.02) or not seen:
+        picture = job.board.picture
+        if picture is not None and picture.counts is not None and picture.maps:
+            seen.append((*picture.counts[:, 0].tolist(), picture.counted))
+    assert job.board.state is State.DONE, job.board.error
+    whole = 4 * 60  # memory cells of the group, and trains
+    assert {(total, what) for _, total, what in seen} == {(whole, "frame")}
+    assert [number for number, *_ in seen] == sorted(number for number, *_ in seen)
+    assert job.plan is not None
+    [marks] = [one.marks for one in job.plan.results if one.name == "spectrum"]
+    np.testing.assert_allclose([x for x, _ in marks], np.arange(6) * 7.2 * 8.041)
+    assert [name for _, name in marks] == [str(n) for n in range(6)]
+    job.close()
+
+
+def test_an_asic_has_a_first_gain_from_as_many_samples_on_and_not_before() -> None:
+    edges = np.linspace(-50, 300, 351)
+    middles = (edges[:-1] + edges[1:]) / 2
+    peaks = ((0, 0.75), (1, 0.22), (2, 0.03))
+    density = sum(share * np.exp(-(((middles - n * 58) / 9) ** 2) / 2) for n, share in peaks)
+    for number, told in ((99_000, False), (101_000, True)):
+        counts = np.random.default_rng(1).multinomial(number, density / density.sum())
+        [found] = first_gains(edges, counts[np.newaxis], 58.0)
+        assert np.isfinite(found) == told
+        assert not told or found == pytest.approx(58, rel=0.02)
 
 
 def test_parts_of_a_run_merge_to_the_whole(light: Light, done: Path, tmp_path: Path, capsys: Any) -> None:
