@@ -48,6 +48,11 @@ class Explains:
     #: Whether other parameters can be tried on a part of a module, by what the first pass keeps of one entry.
     tries_parts: ClassVar[bool] = False
 
+    @property
+    def borrows(self) -> str:
+        """What is taken as the job has found it while parameters are tried, in words; empty for nothing."""
+        return ""
+
     def part(
         self, context: Context, unit: Unit, kept: Accumulator, place: tuple[slice, slice], of: OfPixel,
         at_once: AtOnce,

@@ -94,6 +94,11 @@ class PhotonPeaks(Method):
     other_conditions: bool = knob(False, help="Take histograms that differ in their operating condition; it is told")
 
     @property
+    def borrows(self) -> str:
+        """The cloud, which would be found again only by many pixels."""
+        return "with the cloud that the job has found" if self.model == "F3" and not self.cloud else ""
+
+    @property
     def takes_other_conditions(self) -> bool:
         """Whether histograms may differ in their operating condition."""
         return self.other_conditions

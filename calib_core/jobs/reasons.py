@@ -202,7 +202,8 @@ def tried_method(plan: Plan, asked: Asked) -> tuple[Method, str]:
     before, now = made.values(), method.values()
     tried = [f"{name} {_text(now[name])} (made with {_text(before[name])})" for name in now
              if now[name] != before[name]]
-    return method if tried else plan.method, ", ".join(tried)
+    words = " ".join(filter(None, (", ".join(tried), method.borrows)))
+    return (method, words) if tried else (plan.method, "")
 
 
 def _text(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""From constants of dark, pulse capacitor and flat field to a corrected run, by clicks that are counted."""
+"""From constants of dark, pulse capacitor, flat field and current source to a corrected run, by counted clicks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from calib_core.simulate.scenes.photons import Photons
 from calib_core.store.constants import list_constants
 
 MODULE = 3
-KINDS = {"dark": ("Offset", "Noise", "BadPixelsDark", "ThresholdsDark"), "pc": ("SlopesPC",), "ff": ("SlopesFF",)}
+KINDS = {"dark": ("Offset", "Noise", "BadPixelsDark", "ThresholdsDark"), "pc": ("SlopesPC",), "ff": ("SlopesFF",),
+         "cs": ("SlopesCS",)}
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def folders(lit, tmp_path):
     root = tmp_path / "measured"
     for one in list_constants(folder_of(lit)):
         name = next((name for name, kinds in KINDS.items() if one.attributes["kind"] in kinds), "")
-        if not name:  # nobody has measured the current source
+        if not name:
             continue
         target = root / name / one.path.relative_to(folder_of(lit))
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -45,7 +46,7 @@ def folders(lit, tmp_path):
 
 @pytest.fixture
 def operator(open_window, lit, folders, tmp_path, qtbot):
-    """A window with the run open, and constants of three measurements among the sources."""
+    """A window with the run open, and constants of four measurements among the sources."""
     window = open_window()
     window.session.out_folder = tmp_path / "constants"
     window.picker.set_root(lit.data_root)
@@ -63,15 +64,15 @@ def operator(open_window, lit, folders, tmp_path, qtbot):
 
 def test_combined_in_two_clicks_and_a_run_corrected_with_it(operator, folders, qtbot):
     clicks, session, panel = Clicks(qtbot), operator.session, operator.sources_panel
-    for row in range(3):
+    for row in range(4):
         clicks.row(panel.table, row, Qt.KeyboardModifier.ControlModifier if row else Qt.KeyboardModifier.NoModifier)
-    assert len(panel.selected) == 3
+    assert len(panel.selected) == 4
     # what is told of a source meanwhile fills the table again
     operator.sources.changed.emit()
-    assert len(panel.selected) == 3
+    assert len(panel.selected) == 4
     # what rows differ in comes first: the detector is that of all
-    assert all(panel.table.item(row, 1).text().startswith("simulate p900452 r4") for row in range(3))
-    assert all("SPB_DET_AGIPD1M-1" in panel.table.item(row, 1).toolTip() for row in range(3))
+    assert all(panel.table.item(row, 1).text().startswith("simulate p900452 r4") for row in range(4))
+    assert all("SPB_DET_AGIPD1M-1" in panel.table.item(row, 1).toolTip() for row in range(4))
     clicks.button(operator.findChild(QPushButton, "take_sources"))
     page = operator.form.page
     assert page.survey.method.command == "COMBINE"
@@ -90,10 +91,10 @@ def test_combined_in_two_clicks_and_a_run_corrected_with_it(operator, folders, q
     session.set_pixel((MODULE, 10, 20))
     told = session.subject.explain(MODULE, 10, 20, session.shown.at)
     assert [plot.title.partition(",")[0] for plot in told.plots] == [
-        "Ratio HG/MG", "Flagged pixels of HG by source"]
+        "Ratio HG/MG", "Ratio MG/LG", "Flagged pixels of HG by source"]
     assert "Gain: own measurement, SlopesFF." in told.notes
     assert any(note.startswith("SlopesFF: p900452 r0004, 20") for note in told.notes)
-    assert any(note == "Ratio MG/LG: parameter." for note in told.notes)
+    assert any(note == "Ratio MG/LG: own measurement, SlopesCS." for note in told.notes)
 
     # why it is flagged, or not: rules with their limits, and at a pixel that a dark flags the dark
     why = operator.inspector.why
@@ -141,7 +142,7 @@ def test_what_is_no_input_of_anything_cannot_be_combined(operator, qtbot):
 
 
 def test_maps_of_each_stage_and_fields_are_offered(operator, folders, qtbot):
-    for row in range(3):
+    for row in range(4):
         Clicks(qtbot).row(operator.sources_panel.table, row,
                           Qt.KeyboardModifier.ControlModifier if row else Qt.KeyboardModifier.NoModifier)
     operator.sources_panel.take_button.click()
