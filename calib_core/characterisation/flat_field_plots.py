@@ -70,7 +70,8 @@ def explanation_of(
     edges = np.ascontiguousarray(edges)
     histogram = Plot("Histogram", "signal", "samples", "ADU", items=(Bars("samples", edges, counts),))
     if not counts.sum() or (model.name == "F3" and not np.isfinite(cloud)):
-        why = "The histograms of these memory cells are not fitted yet." if counts.sum() else "It has no samples."
+        why = ("No cloud is known of these memory cells: they are not fitted yet, or with a model that takes none."
+               if counts.sum() else "It has no samples.")
         return Explanation((histogram,), (), (why,))
     start = _start(edges, counts, known, energy, expected)
     templates = model.templates(edges, start, cloud)

@@ -96,7 +96,7 @@ class PhotonPeaks(Method):
     @property
     def borrows(self) -> str:
         """The cloud, which would be found again only by many pixels."""
-        return "with the cloud that the job has found" if self.model == "F3" and not self.cloud else ""
+        return "with the cloud that the job has found, if any" if self.model == "F3" and not self.cloud else ""
 
     @property
     def takes_other_conditions(self) -> bool:

@@ -76,8 +76,8 @@ def test_the_asic_is_as_a_whole_job_makes_it_and_the_rest_as_it_was(
     before = tried(subject)
     assert before.tried is None
     after, other = tried(subject, **parameters), ended(file, tmp_path / "out", **parameters)
-    assert after.tried.words.endswith("the cloud that the job has found") == ("gain_lim" in parameters
-                                                                             and "model" not in parameters)
+    borrowed = "gain_lim" in parameters and "model" not in parameters
+    assert after.tried.words.endswith("with the cloud that the job has found, if any") == borrowed
     assert (after.tried.module, after.tried.rows, after.tried.columns) == (MODULE, slice(0, 64), slice(64, 128))
     for pick in PICKS:
         whole = other.plane(pick.result, MODULE, {**PLACE, **dict(pick.at)})
