@@ -263,6 +263,7 @@ def test_a_whole_job_against_reading_and_hashing(tmp_path, bars) -> None:
     for memory in (USUAL, LEAST):
         most = peak_of(dark(made, out, "--memory-mb", str(memory)))
         bars.ratio(f"whole_job_352_cells_memory_{memory}", [1.1 * memory / most], 1, f"{most:.0f} MiB ")
+        assert most <= 1.1 * memory  # times have some more room, since others use the machine too
 
 
 def test_one_more_train_against_a_script(tmp_path, bars) -> None:

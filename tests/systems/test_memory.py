@@ -39,6 +39,9 @@ SCRIPT = textwrap.dedent("""
 """)
 
 
+#: By how much peaks of the same job of one thread differ at most, MiB; 0.2 was seen.
+NOISE = 1
+
 #: Kinds of which not even one memory cell is done with the least memory that a job may be given.
 REFUSED = ("PNCCD", "FASTCCD")
 
@@ -51,11 +54,11 @@ def whole(make_dataset: Callable[..., Dataset]) -> Dataset:
     return made
 
 
-def peak_of(data: Dataset, folder: Path, memory_mb: int, **parameters: object) -> float:
-    """Most memory of a process that does a dark, MiB."""
+def peak_of(data: Dataset, folder: Path, memory_mb: int, threads: int = 0) -> float:
+    """Most memory of a process that does a dark, MiB; without a number of threads there is one for each processor."""
     folder.mkdir(exist_ok=True)
     return peak_of_job(survey(list(data.simulated.runs.values())).spec(
-        folder / "out", memory_mb=memory_mb, parameters={"min_trains": 1, **parameters}), folder)
+        folder / "out", memory_mb=memory_mb, threads=threads, parameters={"min_trains": 1}), folder)
 
 
 def peak_of_job(spec: JobSpec, folder: Path) -> float:
@@ -105,13 +108,18 @@ def test_series_of_a_scan_are_cut_into_blocks_that_the_budget_holds(tmp_path: Pa
     assert peak_of_job(spec, tmp_path) < 1.1 * memory_mb
 
 
-def test_peak_memory_does_not_grow_with_the_trains(make_dataset: Callable[..., Dataset], tmp_path: Path) -> None:
-    """Chunks of the shorter run are whole already; samples are not kept. As many files are open."""
+def test_peak_memory_of_the_robust_estimator_does_not_grow_with_the_trains(
+    make_dataset: Callable[..., Dataset], tmp_path: Path
+) -> None:
+    """From 30, all of which are kept for the gate, to 240, of which 128 are: blocks have fewer memory cells then.
+
+    One thread, since several hold blocks at the same time or not, as it happens: 6 MiB from one job to the next. As
+    many files are open.
+    """
     few, many = (
-        peak_of(make_dataset("AGIPD1M", memory_cells=1, trains=n, trains_per_sequence=n), tmp_path / str(n), 1024,
-                estimator="plain")
-        for n in (130, 390))
-    assert many < 1.05 * few
+        peak_of(make_dataset("DSSC1M", memory_cells=8, trains=n, trains_per_sequence=n), tmp_path / str(n), 640, 1)
+        for n in (30, 240))
+    assert many < 1.05 * few + NOISE
 
 
 def test_peak_memory_of_a_correction_does_not_grow_with_the_trains(tmp_path: Path) -> None:
