@@ -31,6 +31,8 @@ class Case:
         Whether a look-up table is given.
     without : str
         Aggregator whose files are taken out of the last run.
+    shape : tuple of int
+        Pixels (slow_scan, fast_scan) of modules that are cut down, for `small_modules`; empty leaves them whole.
     """
 
     name: str
@@ -41,12 +43,14 @@ class Case:
     roles: tuple[str, ...] = ()
     table: bool = False
     without: str = ""
+    shape: tuple[int, ...] = ()
 
     @property
     def data(self) -> str:
         """Name of the raw runs, which several cases may share."""
         changes = "".join(f" {name}={value}" for name, value in sorted(self.settings.items()))
-        return f"{self.kind}{changes}{f' without {self.without}' if self.without else ''}"
+        shape = f" of {self.shape[0]} x {self.shape[1]}" if self.shape else ""
+        return f"{self.kind}{shape}{changes}{f' without {self.without}' if self.without else ''}"
 
 
 _AGIPD = {"modules": "0-1", "memory_cells": 3, "trains": 14, "outlier_share": 1e-3, "lost_trains": 0.1}
@@ -58,7 +62,28 @@ _FASTCCD = {"trains": 12, "outlier_share": 1e-4}
 _GH2 = {"trains": 3, "frames_per_train": 100, "outlier_share": 1e-3}
 _PNCCD = {"trains": 16, "cosmic_rate": 2.0}
 
+ESTIMATORS = ("robust", "median", "plain")
+#: A type of each family, what it is simulated with, and the pixels of modules that are cut down: of large cameras and
+#: of JUNGFRAU, whose bursts have all memory cells. Of others there are as few as two budgets cut into other blocks.
+FAMILIES: dict[str, tuple[dict[str, Any], tuple[int, ...]]] = {
+    "AGIPD1M": ({"modules": "0", "memory_cells": 5, "trains": 10, "outlier_share": 1e-3}, ()),
+    "DSSC1M": ({"modules": "4", "memory_cells": 13, "trains": 10, "outlier_share": 1e-3}, ()),
+    "EPIX100": ({"trains": 10, "outlier_share": 1e-3}, (354, 768)),
+    "EPIX10K": ({"trains": 10, "outlier_share": 1e-3}, ()),
+    "FASTCCD": ({"trains": 10, "outlier_share": 1e-3}, (1934, 240)),
+    "GOTTHARD2": ({"trains": 3, "frames_per_train": 8, "outlier_share": 1e-3}, ()),
+    "JUNGFRAU": ({"modules": "2", "memory_cells": 16, "trains": 10, "outlier_share": 1e-3}, (256, 256)),
+    "LPD1M": ({"modules": "2", "memory_cells": 13, "trains": 10, "outlier_share": 1e-3}, ()),
+    "PNCCD": ({"trains": 10, "cosmic_rate": 2.0}, (1024, 256)),
+}
+
+#: Each family with each estimator.
+SMALL = tuple(
+    Case(f"small {kind.lower()} {estimator}", kind, settings, {"estimator": estimator}, shape=shape)
+    for kind, (settings, shape) in FAMILIES.items() for estimator in ESTIMATORS)
+
 CASES = (
+    *SMALL,
     Case("agipd two modules", "AGIPD1M", _AGIPD, _MANY_LOST),
     Case("agipd two passes", "AGIPD1M", _AGIPD, {"gate_samples": 7, **_MANY_LOST}),
     Case("agipd plain", "AGIPD1M", _AGIPD_ONE, {"estimator": "plain"}),

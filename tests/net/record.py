@@ -16,6 +16,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from net.cases import CASES, raw_runs  # noqa: E402  after the path
 from net.digests import of_run  # noqa: E402  after the path
 from net.running import RECORD, run, spec_of  # noqa: E402  after the path
+from small_modules import small_modules  # noqa: E402  after the path
 
 
 def main() -> None:
@@ -24,12 +25,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as work:
         for number, case in enumerate(CASES):
             print(case.name, flush=True)
-            if case.data not in made:
-                made[case.data] = raw_runs(case, Path(work) / f"data{number}")
-                runs[case.data] = [of_run(path) for path in made[case.data].runs.values()]
-            folder = Path(work) / f"case{number}"
-            folder.mkdir()
-            found[case.name] = run(spec_of(case, made[case.data], folder))
+            with small_modules(case.kind, *case.shape):
+                if case.data not in made:
+                    made[case.data] = raw_runs(case, Path(work) / f"data{number}")
+                    runs[case.data] = [of_run(path) for path in made[case.data].runs.values()]
+                folder = Path(work) / f"case{number}"
+                folder.mkdir()
+                found[case.name] = run(spec_of(case, made[case.data], folder))
     text = json.dumps({"runs": runs, "cases": found}, indent=1, ensure_ascii=False, sort_keys=True)
     RECORD.write_text(text + "\n", "utf-8")
 
