@@ -115,8 +115,8 @@ def test_one_large_sample_among_small_ones(checked):
 @pytest.mark.parametrize("frames", [*range(18), 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 256, 257])
 def test_all_frames_at_once_have_the_bits_of_sums_that_are_finished(frames, top, gated):
     """One memory cell has just so many frames, among a few of others: rows are summed sixteen at a time, and what is
-    left beside. Ragged widths; gates of all kinds side by side: empty, from 0, to the end, of one value; in half of the
-    pixels codes at both ends of 14 and 16 bits, which are summed another way, in any frame."""
+    left beside. Ragged widths; gates of all kinds side by side: empty, from 0, to the end, of one value; in half of
+    the pixels codes at both ends of 14 and 16 bits, which are summed another way, in any frame."""
     for pixels in (1, 15, 16, 33, 16384 + 45):
         data, rng = make_data(frames + 5, pixels, top, seed=frames), np.random.default_rng(frames)
         data.slot[:] = rng.permutation([1] * frames + [0, 0, 2, 3, 3])
