@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from numpy._core._multiarray_umath import __cpu_dispatch__
 
-CODE = """
-import hashlib, json, math, sys
+BEGIN = """
+import hashlib, json, math
 from itertools import product
 import numpy as np
 from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
@@ -22,16 +22,19 @@ from calib_core.numerics import (
     _tiles, closure, common_mode, corrections, first_samples, group_statistics, limits, medians, moments, normality,
     operations, outliers, robust, tracks)
 
-rng = np.random.default_rng(5)
-digest, of_medians = hashlib.sha256(), hashlib.sha256()
+told, kernels = {}, {}
+"""
+MEDIANS = """
+rng, digest = np.random.default_rng(5), hashlib.sha256()
 for frames, top in ((1, 300), (9, 16384), (64, 200), (129, 16384)):
     samples = rng.integers(0, top, (frames, 16384 + 77), np.uint16)
     for found in (robust.median_mad(samples, 1, top - 1), robust.median_mad(samples // 256 + 90, 0, 340)):
         for one in found:
-            of_medians.update(one.tobytes())
-if "medians" in sys.argv:
-    print(json.dumps({"medians": of_medians.hexdigest()}))
-    sys.exit()
+            digest.update(one.tobytes())
+told["medians"], kernels["medians"] = digest.hexdigest(), robust.medians_of
+"""
+FRAMES = """
+rng, digest = np.random.default_rng(5), hashlib.sha256()
 whole = [(1, 300, 16384 + 77), (9, 16384, 16384 + 77), (129, 65536, 16384 + 77), (900, 120, 16384 + 77)]
 around = [(3 * n, 16384, 77) for n in (*range(1, 18), 31, 32, 33, 63, 64, 65, 127, 128, 129)]
 for frames, top, pixels in whole + around:
@@ -101,15 +104,20 @@ for stages in (operations.OfSignal(thresholds, np.uint16(65000), flag[0], flag[1
         for one in (out.values, out.stage, out.mask, out.use):
             digest.update(one.tobytes())
         corrections.go_on(out, bits, cell, operations.Kept(), chain[:4])
-checks = {}
+told["frames"] = digest.hexdigest()
+kernels |= {"sums": _tiles.add_block, "corrections": corrections._correct}
+"""
+FURTHER = """
 def known(name, *arrays):
-    checks[name] = hashlib.sha256(b"".join(one.tobytes() for one in arrays)).hexdigest()
+    told[name] = hashlib.sha256(b"".join(one.tobytes() for one in arrays)).hexdigest()
 rng = np.random.default_rng(6)
 pixel_map = rng.normal(5000, 40, (22, 154)).astype(np.float32)
 pixel_map[rng.random(pixel_map.shape) < 0.02], pixel_map[rng.random(pixel_map.shape) < 0.02] = 9000, np.nan
 for spread in (True, False):
-    low, high = limits.group_limits(pixel_map, (11, 77), 5.0, spread, 3, 0.3, 0.01)
-    known(f"limits {spread}", low, high, limits.outside(pixel_map, low, high, (11, 77), 4000.0, 6000.0))
+    how = pixel_map, (11, 77), 5.0, spread, 3, 0.3, 0.01
+    low, high = limits.group_limits(*how)
+    known(f"limits {spread}", *limits.group_spread(*how), low, high,
+          limits.outside(pixel_map, low, high, (11, 77), 4000.0, 6000.0))
 frames = rng.normal(3, 9, (2, 70, 66)).astype(np.float32)
 frames[rng.random(frames.shape) < 0.02] = np.nan
 used = rng.random(frames.shape) > 0.1
@@ -143,15 +151,16 @@ flags = (rng.random(values.shape) < 0.02).astype(np.uint32)
 cut = group_statistics.Cut((48, 48), 32)
 for numbers in group_statistics.numbers_of(values, flags, cut):
     known(f"groups {numbers.n.shape}", numbers.mean, numbers.std, numbers.median, numbers.n)
-kernels = {"sums": _tiles.add_block, "medians": robust.medians_of, "corrections": corrections._correct,
-           "limits": limits._group, "outside": limits._outside, "lines": common_mode._subtract_lines,
-           "columns": common_mode._subtract_columns, "near": common_mode._near, "tracks": tracks._take_out,
-           "normality": normality._normality, "quarters": closure._sum_quarters, "shifts": closure._shifts,
-           "groups": group_statistics._groups, "of_two": medians._of_two}
+kernels |= {
+    "limits": limits._group, "outside": limits._outside, "lines": common_mode._subtract_lines,
+    "columns": common_mode._subtract_columns, "near": common_mode._near, "tracks": tracks._take_out,
+    "normality": normality._normality, "quarters": closure._sum_quarters, "shifts": closure._shifts,
+    "groups": group_statistics._groups, "of_two": medians._of_two}
+"""
+END = """
 code = {name: list(kernel.inspect_asm().values()) for name, kernel in kernels.items()}
-wide = {name for name, texts in code.items() if texts and all("ymm" in text or "zmm" in text for text in texts)}
-print(json.dumps({"digest": digest.hexdigest(), "medians": of_medians.hexdigest(), "checks": checks,
-                  "wide": sorted(wide), "kernels": sorted(code),
+wide = [name for name, texts in code.items() if texts and all("ymm" in text or "zmm" in text for text in texts)]
+print(json.dumps({"found": told, "wide": wide, "kernels": list(code),
                   "numpy": any(__cpu_features__[name] for name in __cpu_dispatch__),
                   "exp": [math.exp(-i / 700).hex() for i in range(20000)],
                   "pairs": sum("pmaddwd" in text or "vpdpwssd" in text for text in sum(code.values(), []))}))
@@ -163,14 +172,18 @@ WITHOUT = {"GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX,-AVX2,-FMA,-FMA4,-AVX512F",
            "NPY_DISABLE_CPU_FEATURES": " ".join(__cpu_dispatch__)}
 
 
-def run(processor: str, folder: Path, *words: str) -> dict[str, Any]:
-    """What a fresh process finds, with nothing compiled yet; an empty name stands for this machine."""
+def run(processor: str, folder: Path | None, *parts: str) -> dict[str, Any]:
+    """What a fresh process finds in some parts; an empty name stands for this machine.
+
+    Nothing is compiled yet in the folder; without one, what other tests have compiled is there.
+    """
     chosen = {"NUMBA_CPU_NAME": processor} if processor else {}
     chosen |= WITHOUT if processor == "generic" else {}
+    chosen |= {"NUMBA_CACHE_DIR": str(folder / f"of {processor}")} if folder else {}
     given = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_CPU")}
     done = subprocess.run(
-        [sys.executable, "-c", CODE, *words], capture_output=True, text=True, timeout=900, check=False,
-        env=given | chosen | {"NUMBA_CACHE_DIR": str(folder / f"of {processor}"), "PYTHONPATH": os.getcwd()})
+        [sys.executable, "-c", "".join((BEGIN, *parts, END))], capture_output=True, text=True, timeout=280,
+        check=False, env=given | chosen | {"PYTHONPATH": os.getcwd()})
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found
@@ -185,25 +198,25 @@ def has(feature: str) -> bool:
 @pytest.fixture(scope="module")
 def own(tmp_path_factory):
     """What this machine's own code finds: compiled once for all that is compared with it."""
-    return run("", tmp_path_factory.mktemp("own"))
+    return run("", tmp_path_factory.mktemp("own"), MEDIANS, FRAMES)
 
 
 def test_a_generic_processor_gives_the_same_bits_another_way(own, tmp_path):
     """Pulls and outliers have no kernels: they are NumPy's, which is kept off the same instructions, and so is the C
-    library, whose exponential, which the test of normality takes, has other bits without them."""
-    generic = run("generic", tmp_path)
-    assert generic["checks"] == own["checks"]
-    assert (own["digest"], own["medians"]) == (generic["digest"], generic["medians"])
+    library, whose exponential, which the test of normality takes, has other bits without them. Of further kernels
+    this machine's own code is that of all other tests: to compile it once more would take half a minute."""
+    generic, further = run("generic", tmp_path, MEDIANS, FRAMES, FURTHER), run("", None, FURTHER)
+    assert generic["found"] == own["found"] | further["found"]
     assert (generic["wide"], generic["pairs"], generic["numpy"]) == ([], 0, False)
     if has("+avx2"):
         assert own["wide"] == own["kernels"]
         assert own["pairs"] >= 2
-        assert own["numpy"]
+        assert further["numpy"]
     if has("+fma") and platform.libc_ver()[0] == "glibc":
-        assert generic["exp"] != own["exp"]
+        assert generic["exp"] != further["exp"]
 
 
 def test_medians_in_vectors_of_half_the_length_have_the_same_bits(own, tmp_path):
     if not has("+avx512bw"):
         pytest.skip("this processor has no longer ones")
-    assert own["medians"] == run("haswell", tmp_path, "medians")["medians"]
+    assert own["found"]["medians"] == run("haswell", tmp_path, MEDIANS)["found"]["medians"]
