@@ -66,28 +66,30 @@ def test_one_family_loads_no_other() -> None:
     assert {name.rpartition(".")[2] for name in families_loaded if "._" not in name} == {"lpd"}
 
 
-def costs(*words: str) -> float:
-    """Least processor time of several starts of Python, s."""
-    found = []
-    for _ in range(5):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, *words], stdout=subprocess.DEVNULL, timeout=60, check=True,
-                       env=ENVIRONMENT)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        found.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    return min(found)
+def cost(*words: str) -> float:
+    """Processor time of a start of Python, s."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, *words], stdout=subprocess.DEVNULL, timeout=60, check=True, env=ENVIRONMENT)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def times_numpy(*words: str) -> float:
+    """Least processor time of several starts of the program, in units of that of Python with NumPy, both in turns."""
+    found = [(cost("-m", "calib_core", *words), cost("-c", "import numpy")) for _ in range(6)]
+    ours, numpys = zip(*found, strict=True)
+    return min(ours) / min(numpys)
 
 
 @pytest.mark.parametrize("words", [("--version",), ("--help",), ("AGIPD", "DARK", "--help")])
 def test_words_cost_little_more_than_numpy(words: tuple[str, ...]) -> None:
     """At the second time, from when on help is kept."""
-    assert costs("-m", "calib_core", *words) < 1.5 * costs("-c", "import numpy")
+    assert times_numpy(*words) < 1.5
 
 
 def test_help_that_is_not_kept_costs_no_more_than_its_declarations() -> None:
-    """Which are made by NumPy and pydantic."""
-    words = ("AGIPD", "DARK", "--modules", "1", "--help")
-    assert costs("-m", "calib_core", *words) < 5 * costs("-c", "import numpy")
+    """Some thousand classes, of NumPy and pydantic: 2.1 to 5.1 of it by machines; with numba it would be three more."""
+    assert times_numpy("AGIPD", "DARK", "--modules", "1", "--help") < 7
 
 
 def imports(tree: ast.Module) -> set[str]:
