@@ -88,7 +88,7 @@ def test_words_cost_little_more_than_numpy(words: tuple[str, ...]) -> None:
 
 
 def test_help_that_is_not_kept_costs_no_more_than_its_declarations() -> None:
-    """Some thousand classes, of NumPy and pydantic: 2.1 to 5.1 of it by machines; with numba it would be three more."""
+    """Some thousand classes, of NumPy and pydantic: 2.1 to 5.1, by machines; with numba it would be three more."""
     assert times_numpy("AGIPD", "DARK", "--modules", "1", "--help") < 7
 
 
