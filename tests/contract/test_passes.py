@@ -12,7 +12,7 @@ import pytest
 
 from calib_core.characterisation.correct import Correct
 from calib_core.characterisation.family import families
-from calib_core.constants.constant import LUT, NOISE, OFFSET, THRESHOLDS_DARK, ConstantKind
+from calib_core.constants.constant import LUT, NOISE, OFFSET, PIXEL_ORDER, THRESHOLDS_DARK, ConstantKind
 from calib_core.correction.fused import AtOnce, fused
 from calib_core.correction.images import Images
 from calib_core.correction.of_samples import OfSamples
@@ -100,6 +100,8 @@ class Memory:
         if constant.name == LUT.name:
             return self._table()
         rng = np.random.default_rng(len(constant.name))
+        if constant.name == PIXEL_ORDER.name:
+            return OfSamples(rng.permutation(self._kind.pixels).reshape(1, 1, *self._kind.shape), None)
         calibration = self._kind.calibrations.get(constant.name)
         of_stages = calibration is None or "gain" in calibration.dims
         number = len(constant.used) or (len(self._kind.stages) if of_stages else 1)
