@@ -59,7 +59,7 @@ def ours(simulated: Simulated, role: str) -> tuple[Any, Condition]:
 
 
 OWN = {"FitsPC", "FitsCS", "FitsFF", "FFHistogram", "FFHistogramIsolated", "FFSums", "GainADUperkeV", "OffsetShift",
-       "ThresholdsGain", "BadPixelsGain", "FieldsGain", "BadPixelsManual"}
+       "ThresholdsGain", "BadPixelsGain", "FieldsGain", "BadPixelsManual", "PixelOrder"}
 
 
 def known_elsewhere(kind: Any) -> list[Any]:
