@@ -203,7 +203,7 @@ def _doubts_of(one: FileConstant, run: OfRun, chosen: Chosen) -> Iterator[str]:
         yield from _of_values(one)
     if one.guessed:
         yield f"does not name its axes; by their lengths they are taken as {', '.join(one.dims)}."
-    if not one.kind.by_people and not condition_of(one.detector, one.stored).values:
+    if one.is_of_a_condition and not condition_of(one.detector, one.stored).values:
         yield "does not tell its operating condition, so it was not compared with the run's."
     if cells := sorted(set(run.cells) - set(one.cells)) if one.cells is not None else []:
         yield (f"has no memory cell{'s' if len(cells) > 1 else ''} {format_numbers(cells)} of the run; what is "

@@ -104,6 +104,11 @@ class FileConstant:
         return self._calibration().first_alone and "gain" not in self.stored.dims and len(self.detector.stages) > 1
 
     @property
+    def is_of_a_condition(self) -> bool:
+        """Whether constants of its kind are told apart by an operating condition."""
+        return bool(self.detector.condition_of(self._calibration()))
+
+    @property
     def _of_all_stages(self) -> bool:
         """Whether what it has holds for all gain stages."""
         return self._calibration().of_all and "gain" not in self.stored.dims

@@ -39,6 +39,7 @@ from calib_core.jobs.sources import Source
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.step_constants import Before, bind_before
 from calib_core.jobs.survey import Survey, assign, cells_in_use, choose_detector
+from calib_core.jobs.without_effect import without_effect
 
 #: Blocks that a run is cut into at least, where it has so many memory cells: fewer leave threads without work.
 _LEAST_BLOCKS = 4
@@ -219,20 +220,10 @@ def _planned(spec: JobSpec) -> Plan:
                   bool(raw) and method.frame_selection().partial)
         plan = _plan(spec, family, method, opened)
         check_unchanged(opened)
-        return replace(plan, notes=(*plan.notes, *_without_effect(family, method, usual)))
+        return replace(plan, notes=(*plan.notes, *without_effect(spec, plan.detector, family, method, usual)))
     except BaseException:
         _close(opened.values())
         raise
-
-
-def _without_effect(family: Family, method: Method, usual: Method) -> Iterator[str]:
-    """Sentences on parameters of steps that are off, unless they are as a preset has them."""
-    changed = set(method.changed_from(usual))
-    for preset in family.presets_of(usual):
-        changed -= preset.values.keys() - method.changed_from(usual.with_changes(preset.values)).keys()
-    for switch, those in method.idle(sorted(changed)):
-        yield (f"{', '.join(one.flag for one in those)} {'has' if len(those) == 1 else 'have'} no effect: "
-               f"{switch.part} is off; {switch.flag} does it.")
 
 
 def _close(runs: Iterable[Run]) -> None:

@@ -193,6 +193,7 @@ def test_samples_of_strixels_come_to_places_that_a_file_tells(case: Case, tmp_pa
     assert done.status == 0, done.errors
     assert (f"The order of pixels of module {module} has no pixel at 0 of 524288 places; {SHAPE[0]} pixels have none "
             f"and {SHAPE[0]} have several, whose samples are divided by 4.") in done.warnings
+    assert not any("PixelOrder" in one and "condition" in one for one in done.warnings)  # it has none
     plain = correct(case, tmp_path / "plain", capsys, "--modules", str(module), "--strixel-sensor", "")
     assert plain.status == 0, plain.errors
     moved, kept = (JUNGFRAU(RunDirectory(one), DETECTOR, modules=[module])
@@ -217,6 +218,23 @@ def test_parameters_of_steps_that_are_off_are_told(case: Case, tmp_path: Path, c
     assert done.status == 0, done.errors
     told = "--rois-regions, --rois-threshold have no effect: Means of regions is off; --rois does it."
     assert told in done.warnings
+
+
+@pytest.mark.parametrize("given", ["--constants-relativegain", "--constant"])
+def test_constants_of_steps_that_are_off_are_told(
+    case: Case, tmp_path: Path, capsys: Capture, given: str
+) -> None:
+    [path, *_] = sorted(case.constants.rglob(f"cal.17000000{MODULES[0]:02d}.0.h5"))
+    named = str(path) if given.startswith("--constants") else f"{MODULES[0]}:relativegain10hz={path}"
+    words = (given, named, "--modules", str(MODULES[0]))
+    told = (f"{given if given.startswith('--constants') else 'RelativeGain'} has no effect: Relative gain is off; "
+            "--relative-gain does it.")
+    off = correct(case, tmp_path / "off", capsys, *words, "--no-relative-gain")
+    assert off.status == 0, off.errors
+    assert told in off.warnings
+    done = correct(case, tmp_path / "on", capsys, *words)
+    assert done.status == 0, done.errors
+    assert not any("has no effect" in one for one in done.warnings)
 
 
 def test_numbers_of_frames_are_those_of_the_raw_run(case: Case, corrected: Path) -> None:
