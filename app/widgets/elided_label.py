@@ -20,8 +20,11 @@ class ElidedLabel(PlainLabel):
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw the text, or its beginning."""
         room = self.contentsRect().adjusted(self.margin(), 0, -self.margin(), 0)
-        shown = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, room.width())
         painter = QPainter(self)
         painter.setPen(self.palette().color(self.foregroundRole()))
-        painter.drawText(room, self.alignment() | Qt.AlignmentFlag.AlignVCenter, shown)
+        painter.drawText(room, self.alignment() | Qt.AlignmentFlag.AlignVCenter, self.shown(room.width()))
         painter.end()
+
+    def shown(self, width: int) -> str:
+        """What of the text is drawn in so many pixels."""
+        return self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, width)
