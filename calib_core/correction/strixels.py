@@ -28,7 +28,8 @@ class StrixelOrder(Step):
     use_when: ClassVar[str] = "The sensor has strixels, and a file tells which pixel of the read-out is where in it."
     caution: ClassVar[str] = (
         "Rows and columns are those of the sensor from here on, and those of constants and raw frames are not: the "
-        "expected error of a sample is not known, and geometries of ordinary sensors do not fit.")
+        "expected error of a sample is not known, a mask that is drawn on them is of other pixels, and geometries of "
+        "ordinary sensors do not fit.")
 
     double_norm: float = knob(2.0, ge=1, le=100, unit="pixels", help="Area of a pixel that stands at several places: "
                               "its samples are divided by it")

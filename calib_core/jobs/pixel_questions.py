@@ -189,8 +189,10 @@ class PixelQuestions:
         """Frames of a module to be read; once the job has ended, its files are closed again."""
         plan = self.plan
         key = plan.key_at(at, pixel) if plan else ""
-        if plan is None or (module, key) not in plan.frames:
-            raise CalibrationError(f"Module {module} has no run for this place yet.")
+        if plan is None:
+            raise CalibrationError("The job does not know its runs yet.")
+        if (module, key) not in plan.frames:
+            raise CalibrationError(f"Module {module} has no run for this place: the job takes none that is of it.")
         frames = plan.frames[module, key]
         try:
             yield plan, frames, key

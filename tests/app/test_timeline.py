@@ -14,6 +14,7 @@ from PyQt6.QtWidgets import QComboBox, QPushButton
 
 from app.panels.history.history_presenter import first_kind
 from app.panels.maps.comparison import BESIDE
+from app.widgets.number_table import NumberTable
 from calib_core.constants.matching import Setting
 from calib_core.store.constants import read_constant
 from calib_core.store.local.records import Record, add_act, add_version
@@ -153,6 +154,8 @@ def test_lines_heat_map_and_list_have_the_numbers_of_the_files(window, timeline,
     assert texts[0] == "A"
     assert texts[2:] == ["on disk", f"{shift(CHANGED, LAST):+.4g}"]
     assert model.headerData(3, Qt.Orientation.Horizontal) == f"m{CHANGED} [ADU]"
+    changes = window.findChild(NumberTable, "changed_lines").model()
+    assert changes.headerData(3, Qt.Orientation.Horizontal) == "size [ADU]"
 
 
 def test_shift_click_is_a_and_versions_that_nobody_looks_at_are_let_go(window, timeline, qtbot):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QHBoxLayout, QHeaderView, QLineEdit, QPushButton, QSplitter, QVBoxLayout, QWidget
@@ -23,6 +24,10 @@ _COLUMNS = (
     TableColumn("size", "{:+.3g}", "Median of the changed versions less that of the reference"),
     TableColumn("σ", "{:+.1f}", "Size in σ of the reference"), TableColumn("S", "{:.1f}", "The largest score"),
 )
+#: Column that has the unit of the lines.
+_SIZE = 3
+#: Around the title of a column, pixels.
+_AROUND = 14
 _NONE = "No change is told."
 
 
@@ -55,9 +60,7 @@ class ChangedPanel(QWidget):
                                 "begins there; a store keeps that of its versions, with your name and why; of "
                                 "others it holds as long as this window is open")
         self.maps.setToolTip("Show the newest version as A, and the last one before the change as B")
-        header = self.table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        header.setMinimumSectionSize(22)
+        self.table.horizontalHeader().setMinimumSectionSize(22)
         self.table.setMinimumHeight(44)
         buttons = QHBoxLayout()
         for button in (self.confirm, self.maps, self.undo):
@@ -83,7 +86,14 @@ class ChangedPanel(QWidget):
         """Show what has changed in some lines; that of the module that is looked at is told."""
         found = changes_of(timeline)
         self._lines = [one for one, _ in found]
-        self.table.set_rows(_COLUMNS, [_row(one, change) for one, change in found])
+        columns = (*_COLUMNS[:_SIZE], replace(_COLUMNS[_SIZE], title=f"size [{timeline.unit}]"),
+                   *_COLUMNS[_SIZE + 1:]) if timeline.unit else _COLUMNS
+        self.table.set_rows(columns, [_row(one, change) for one, change in found])
+        header = self.table.horizontalHeader()
+        for column in (0, 1, _SIZE):  # the others share what is left
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
+            title = columns[column].title or "▲"
+            header.resizeSection(column, _AROUND + header.fontMetrics().horizontalAdvance(title))
         self._tell(line, timeline)
         self._tell_confirmed(line)
 
