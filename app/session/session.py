@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,9 @@ class Session(QObject):
         Where corrected files went last.
     frozen : bool
         Whether the picture stays as it is while the subject goes on; where there is none yet, the first one comes.
+    is_drawing : callable
+        Whether the picture that was taken last is still being drawn, as whoever draws it knows: a newer one of the
+        same place waits for that, so that what comes often is not in the way of its own being seen.
 
     Signals
     -------
@@ -117,11 +120,12 @@ class Session(QObject):
         self.arrangement = LAYOUTS[0]
         self.overlay = self.excluded = 0xFFFFFFFF
         self.frozen = False
+        self.is_drawing: Callable[[], bool] = lambda: False
         self.out_folder = Path.cwd() / "constants"
         self.constants_folder: Path | None = None
         self.corrected_folder: Path | None = None
         self._troubles: set[str] = set()
-        self._prepared, self._seen = False, -1
+        self._prepared, self._seen, self._late = False, -1, False
 
     def open_runs(self, paths: Sequence[Path], detector: str = "", task: tuple[str, str] = ("", "")) -> None:
         """Ask for a survey of run folders; whoever surveys listens.
@@ -163,7 +167,7 @@ class Session(QObject):
         """Look at something else, at the same place as far as it has it; that is never frozen."""
         self.subject = subject
         self.view = replace(self.view, modules=())  # those of the subject before may not be there
-        self._prepared, self._seen = False, -1
+        self._prepared, self._seen, self._late = False, -1, False
         self._troubles.clear()
         self.shown = Shown(subject, None, self.module, self.cross, self.region)
         self.set_frozen(False)
@@ -176,7 +180,11 @@ class Session(QObject):
     def refresh(self) -> None:
         """Take what is new of the subject; to be called again and again."""
         subject = self.subject
-        if subject is None or subject.version == self._seen:
+        if subject is None:
+            return
+        if subject.version == self._seen:
+            if self._late:
+                self._take_newest()
             return
         self._seen = subject.version
         self.subject_told.emit()
@@ -200,8 +208,12 @@ class Session(QObject):
 
     def _take_newest(self) -> None:
         picture = self.subject.picture if self.subject is not None else None
-        kept = self.frozen and self.shown.picture is not None
-        if kept or picture is None or picture is self.shown.picture:
+        before = self.shown.picture
+        self._late = False
+        if picture is None or picture is before or (self.frozen and before is not None):
+            return
+        if before is not None and picture.view == before.view and self.is_drawing():
+            self._late = True
             return
         self.shown = replace(self.shown, picture=picture)
         self._follow_module()

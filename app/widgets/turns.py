@@ -29,6 +29,11 @@ class Turns(QObject):
             self._due.append(work)
         self._turn.start()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything that was asked for has not been done yet."""
+        return bool(self._due)
+
     def is_due(self, work: Work) -> bool:
         """Whether something was asked for and has not been done yet."""
         return work in self._due

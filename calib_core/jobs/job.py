@@ -95,6 +95,7 @@ class Job:
         self._view = view
         live = self._live
         if live is not None:
+            self.pixels.giving_way.look(view)
             live.look_at(view)
 
     def cancel(self) -> None:
@@ -319,6 +320,7 @@ class Job:
                 self.board, version=self.board.version + 1, picture=picture,
                 picture_version=self.board.picture_version + 1, published=time.time(),
             )
+        self.pixels.giving_way.pictured(picture)
 
     def _publish(self, **changes: Any) -> None:
         with self._lock:

@@ -112,6 +112,7 @@ class MapsPanel(QWidget):
         self.walk = BadPixelWalk(session, self)
         self.walk.found.connect(self._bring_into_sight)
         self.presenter.scale_of_screen = lambda: self.camera.scale
+        session.is_drawing = lambda: self.camera.turns.is_busy
 
     def offer(self, actions: Sequence[QAction]) -> None:
         """Put buttons beside the line that says whose maps these are; each is there while its action is."""

@@ -1,13 +1,17 @@
-"""Work gives way while somebody waits for what a pixel's samples say, for half of the time at most."""
+"""Work gives way while somebody waits for a pixel's samples or for maps, for half of the time at most."""
 
 from __future__ import annotations
 
 import threading
 import time
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
+from calib_core.axes import Picture, View
 from calib_core.errors import CalibrationError
+from calib_core.jobs import giving_way
 from calib_core.jobs.giving_way import GivingWay
 from calib_core.jobs.job import Job
 from calib_core.jobs.survey import survey
@@ -63,6 +67,48 @@ def test_questions_without_a_pause_have_half_of_the_time():
     thread.join(5)
     assert turns > 20
     assert at_work > 0.7  # of 2 s
+
+
+def picture(view: View) -> Picture:
+    return Picture(view, (), {}, np.zeros(0))
+
+
+def test_work_waits_for_the_picture_of_a_view_and_while_it_is_painted(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(giving_way, "time", SimpleNamespace(
+        monotonic=lambda: now[0], sleep=lambda seconds: now.__setitem__(0, now[0] + seconds)))
+
+    def waits() -> float:
+        begin = now[0]
+        giving.wait()
+        return now[0] - begin
+
+    giving, asked, before = GivingWay(), View({"cell": 1}), View({"cell": 0})
+    giving.look(asked)
+    giving.pictured(picture(before))  # which nobody waits for any more
+    now[0] += 0.04
+    giving.pictured(picture(asked))
+    assert waits() == pytest.approx(0.1), "it has come, and is painted"
+    now[0] += 0.5
+    giving.pictured(picture(asked))  # of frames that came later
+    assert waits() == 0
+    giving.look(before)
+    assert waits() == pytest.approx(0.25), "it has not come"
+
+
+def test_a_job_gives_way_to_who_looks_and_tells_its_pictures(runs, tmp_path, monkeypatch):
+    looked, pictured = [], []
+    monkeypatch.setattr(GivingWay, "look", lambda self, view: looked.append(view))
+    monkeypatch.setattr(GivingWay, "pictured", lambda self, made: pictured.append(made.view))
+    job = Job(survey(runs[:1]).spec(tmp_path, parameters={"min_trains": 1}, modules=(0,)))
+    job.start()
+    assert job.wait(60)
+    assert (looked, pictured) == ([], [])
+    view = View({"cell": 1})
+    job.look_at(view)
+    job.close()
+    assert looked == [view]
+    assert pictured == [view]
 
 
 def test_workers_ask_between_their_pieces(runs, tmp_path, monkeypatch):
