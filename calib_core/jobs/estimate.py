@@ -18,6 +18,7 @@ from calib_core.jobs.constant_files import writing_bytes
 from calib_core.jobs.outputs import constant_bytes, scratch_bytes
 from calib_core.jobs.plan import Plan, together, with_axes
 from calib_core.jobs.planned_modules import cells_of_constants
+from calib_core.jobs.scratch_room import with_scratch_in_memory
 from calib_core.jobs.survey import Survey
 from calib_core.ranges import format_numbers
 
@@ -116,17 +117,18 @@ class Estimate:
 def estimate_of(plan: Plan) -> Estimate:
     """Estimate a job from its plan; nothing is read but the runs' indices, nothing is written."""
     spec, modules = plan.spec, tuple(module for module in plan.modules if module is not None)
+    plan = with_scratch_in_memory(plan)
     frames = sum(_frames(plan))
     read = frames * (plan.kind.stored_frame_bytes if plan.kind and plan.frames else 0)
     units = sorted((plan.unit_bytes(unit) for unit in plan.units), reverse=True)[: plan.threads]
-    memory = max(min(sum(units), plan.room), *units[:1], writing_bytes(plan))
-    scratch, constants = scratch_bytes(plan), constant_bytes(plan)
+    memory = max(min(sum(units), plan.room), *units[:1], writing_bytes(plan)) + plan.in_memory
+    scratch, constants = scratch_bytes(plan) - plan.in_memory, constant_bytes(plan)
     images, at_once = sum(len(unit.block) for unit in plan.units), min(plan.threads, max(len(plan.units), 1))
     seconds = _work_seconds(plan.method, read, images, at_once) + (scratch + constants) / WRITE_RATE
     return Estimate(
         f"{spec.family} {spec.method} of {plan.detector.identifier if plan.detector else 'no detector'}",
         spec.out_folder, modules, cells_used(plan.context.cells, plan.context.axes.get("cell")), frames, read,
-        plan.threads, memory, plan.room, scratch, constants, len(modules) * len(plan.outputs),
+        plan.threads, memory, plan.room + plan.in_memory, scratch, constants, len(modules) * len(plan.outputs),
         plan.method.entry_seconds, seconds, _room_at(spec.out_folder), dict(plan.left_out))
 
 

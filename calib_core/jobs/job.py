@@ -32,6 +32,7 @@ from calib_core.jobs.pixel_questions import PixelQuestions
 from calib_core.jobs.plan import Plan, make_plan
 from calib_core.jobs.progress import Progress, in_words
 from calib_core.jobs.results import Results
+from calib_core.jobs.scratch_room import with_scratch_in_memory
 from calib_core.jobs.set_writer import SetWriter, look_before, planned_set
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.threads import Workers
@@ -224,7 +225,8 @@ class Job:
         if writes_files(self.spec):
             check_writable(self.spec.out_folder)
             self._tidy(self.spec.out_folder / STORE)
-        plan = replace(make_plan(self.spec, self._wait), started=datetime.fromtimestamp(self.created, UTC))
+        plan = replace(with_scratch_in_memory(make_plan(self.spec, self._wait)),
+                       started=datetime.fromtimestamp(self.created, UTC))
         if plan.method.by_sequence:  # its files are written beside whatever else the folder holds
             self._tidy(self.spec.out_folder, below=False)
         self.plan = self.pixels.plan = plan
@@ -240,7 +242,8 @@ class Job:
         shape = plan.kind.shape if plan.kind else (0, 0)
         for module in plan.modules:
             self._results[module] = Results(
-                self.spec.out_folder, plan.results, plan.context.axes, shape, leaving(plan))
+                self.spec.out_folder, plan.results, plan.context.axes, shape, leaving(plan),
+                bool(plan.in_memory))
         self._progress = Progress(plan)
         self._live = Live(plan, self._results, self._show, partial(self.say, "WARN"))
         if self._view is not None:  # who looks from now on tells it himself
@@ -327,7 +330,7 @@ class Job:
             self.board = replace(self.board, version=self.board.version + 1, **changes)
 
     def _free(self) -> None:
-        """Free the space of what the constants hold; from now on it is read from there."""
+        """Free the space of what the constants hold, which is read from there from now on, and memory."""
         written = self._set.files if self._set else {}
         for module, files in written.items():
             try:
@@ -337,6 +340,11 @@ class Job:
                 return
             except CalibrationError as error:
                 self.say("WARN", f"{error} The maps of module {module} stay in a scratch file.")
+        for number, results in self._results.items():
+            try:
+                results.leave_memory()
+            except CalibrationError as error:
+                self.say("WARN", f"{error} The maps of module {number} stay in memory until the job is removed.")
         if self.held_bytes > _SMALL:
             self.say("INFO", f"Maps that are in no constant take {self.held_bytes / _SMALL:.1f} GiB in "
                      f"{self.spec.out_folder} until the job is removed from the list or the program ends.")

@@ -71,7 +71,8 @@ class Plan:
         Where the units' data come from.
     threads : int
     room : int
-        Working memory of all threads together, bytes: the budget without what the process holds already.
+        Working memory of all threads together, bytes: the budget without what the process holds already, and without
+        scratch space in memory.
     left_out : dict
         Why a module does not take part, by number.
     notes : tuple of str
@@ -82,6 +83,8 @@ class Plan:
         How many frames are used, and why others are not, where some were chosen.
     not_there : tuple of str
         What was asked for and is not there, or only in part; it is among the notes too.
+    in_memory : int
+        Scratch space in memory, bytes; 0 where it lies on the disk.
     started : datetime
         When the job was begun, aware UTC; it tells apart what the same specification made at another time.
     """
@@ -104,6 +107,7 @@ class Plan:
     before: Before = field(default_factory=Before, repr=False)
     frames_left_out: tuple[str, ...] = ()
     not_there: tuple[str, ...] = ()
+    in_memory: int = 0
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property

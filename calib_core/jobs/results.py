@@ -1,7 +1,8 @@
 """What units of a job made of one module, kept over named axes.
 
 Images lie in scratch files on disk so that memory stays bounded. The files have no names, so they vanish with the
-process. Those that constants will hold lie in a file of their own, so that its space is free once they are written.
+process. Those that constants will hold lie in a file of their own, so that its space is free once they are written;
+it lies in memory where a job has set memory aside for it.
 Of values that are nearly all the same, as flags and numbers of samples are, only the others are written.
 What was never written reads as None, not as zeros. Results without pixels are small and kept in memory.
 """
@@ -22,6 +23,7 @@ import numpy as np
 from calib_core.axes import Array, At, Axis, Result, index_of
 from calib_core.errors import OutputFailed
 from calib_core.io.handles import TooManyFiles, is_exhausted
+from calib_core.io.memory_files import copy_file, memory_file, size_of
 
 #: Most that results without pixels may hold in memory, bytes.
 MOST_WITHOUT_PIXELS = 64 << 20
@@ -57,11 +59,13 @@ class Results:
         Pixels (slow_scan, fast_scan); (0, 0) where there are none.
     leaving : collection of str
         Names of those that :meth:`hand_over` may be called with.
+    in_memory : bool
+        Whether these lie in memory, beside the memory of the process, until :meth:`leave_memory`.
     """
 
     def __init__(
         self, folder: Path, results: Sequence[Result], axes: Mapping[str, Axis], shape: tuple[int, int],
-        leaving: Collection[str] = (),
+        leaving: Collection[str] = (), in_memory: bool = False,
     ) -> None:
         self._folder, self.shape, self.axes = folder, shape, axes
         self._results = {one.name: one for one in results}
@@ -77,25 +81,36 @@ class Results:
         self._lock = threading.RLock()
         images = [one for one in results if one.pixels]
         self._leaving = frozenset(one.name for one in images if one.name in leaving)
-        self._lay_out([one for one in images if one.name in self._leaving])
+        self._in_memory: IO[bytes] | None = None
+        self._lay_out([one for one in images if one.name in self._leaving], in_memory)
         self._lay_out([one for one in images if one.name not in self._leaving])
 
-    def _lay_out(self, results: Sequence[Result]) -> None:
+    def _lay_out(self, results: Sequence[Result], in_memory: bool = False) -> None:
         """Give results a file in which they lie one after the other."""
         if not results:
             return
-        with _explained(self._folder, "made"):
-            file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115  closed by close()
-        end = 0
+        if in_memory:
+            self._in_memory = memory_file()
+        file, end = (self._in_memory if in_memory else None) or self._on_disk(), 0
         for one in results:
             self._files[one.name], self._start[one.name] = file, end
             end += int(np.prod(self._over[one.name])) * self._bytes(one.name)
+
+    def _on_disk(self) -> IO[bytes]:
+        with _explained(self._folder, "made"):
+            return tempfile.TemporaryFile(dir=self._folder)
 
     @property
     def held_bytes(self) -> int:
         """Space that the scratch files take on the disk."""
         with self._lock:
-            return sum(os.fstat(file.fileno()).st_blocks * 512 for file in set(self._files.values()))
+            return sum(size_of(file) for file in set(self._files.values()) - {self._in_memory})
+
+    @property
+    def memory_bytes(self) -> int:
+        """Space that they take in memory."""
+        with self._lock:
+            return 0 if self._in_memory is None else size_of(self._in_memory)
 
     def _bytes(self, name: str) -> int:
         return self.shape[0] * self.shape[1] * self._results[name].numpy_dtype.itemsize
@@ -163,9 +178,12 @@ class Results:
 
     def _pwrite(self, name: str, values: Array, at: int) -> None:
         data, written = values.data.cast("B"), 0
-        with _explained(self._folder, "written"):
+        with _explained(self._where(name), "written"):
             while written < len(data):  # a disk that fills up takes a part
                 written += os.pwrite(self._files[name].fileno(), data[written:], at + written)
+
+    def _where(self, name: str) -> Path | None:
+        return None if self._files[name] is self._in_memory else self._folder
 
     def _keep(self, name: str, index: tuple[int, ...], values: Array) -> None:
         if self._results[name].is_table:
@@ -218,7 +236,7 @@ class Results:
     def _pread(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any], at: int) -> Array:
         out = np.empty(shape, dtype)
         if out.size:
-            with _explained(self._folder, "read"):
+            with _explained(self._where(name), "read"):
                 os.preadv(self._files[name].fileno(), [out.data.cast("B")], at)
         return out
 
@@ -296,6 +314,29 @@ class Results:
             self._elsewhere = dict(elsewhere)
             for file in {self._files.pop(name) for name in self._leaving & self._files.keys()}:
                 file.close()
+            self._in_memory = None
+
+    def leave_memory(self) -> None:
+        """Have on the disk what still lies in memory, once nobody writes any more.
+
+        Raises
+        ------
+        OutputFailed
+            The disk is full or fails; nothing is lost.
+        """
+        with self._lock:
+            if self._in_memory is None:
+                return
+            file = self._on_disk()
+            try:
+                with _explained(self._folder, "written"):
+                    copy_file(self._in_memory, file)
+            except OutputFailed:
+                file.close()
+                raise
+            self._files = {name: file if one is self._in_memory else one for name, one in self._files.items()}
+            self._in_memory.close()
+            self._in_memory = None
 
     def close(self) -> None:
         """Free the space; nothing is there any more."""
@@ -327,12 +368,15 @@ def _blank(one: Result, shape: tuple[int, ...]) -> Array:
 
 
 @contextmanager
-def _explained(folder: Path, what: str) -> Iterator[None]:
-    """Turn the system's error into one sentence for the operator."""
+def _explained(folder: Path | None, what: str) -> Iterator[None]:
+    """Turn the system's error into one sentence for the operator; without a folder it is about memory."""
     try:
         yield
     except OSError as error:
         if is_exhausted(error):
             raise TooManyFiles from error
-        room = "; free some space there" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
-        raise OutputFailed(f"Scratch file in {folder} cannot be {what}: {error.strerror}{room}.") from error
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM)
+        where = "memory" if folder is None else str(folder)
+        room = "; give the job less memory (memory_mb)" if folder is None else "; free some space there"
+        raise OutputFailed(
+            f"Scratch file in {where} cannot be {what}: {error.strerror}{room if full else ''}.") from error

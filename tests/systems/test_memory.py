@@ -34,6 +34,7 @@ SCRIPT = textwrap.dedent("""
     job.start()
     job.wait()
     peak = int(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
+    peak += job.plan.in_memory / (1 << 20)  # files in memory are not the process's own
     print(json.dumps({"state": job.board.state.value, "error": job.board.error, "peak": peak}))
     job.close()
 """)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -70,13 +71,22 @@ def images(job: Job) -> dict[Any, Any]:
     return found
 
 
+def held_by(job: Job) -> tuple[int, int]:
+    """Space that a job's maps take on the disk and in memory, bytes."""
+    return job.held_bytes, sum(one.memory_bytes for one in job._results.values())
+
+
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("in_memory", [True, False])
 def test_what_constants_hold_takes_no_space_and_looks_the_same(
-    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    in_memory: bool, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Whether it lay in memory, or on the disk since the system makes no files in memory."""
+    if not in_memory:
+        monkeypatch.delattr(os, "memfd_create")
     held = []
     free = Job._free
-    monkeypatch.setattr(Job, "_free", lambda self: (held.append(self.held_bytes), free(self))[1])
+    monkeypatch.setattr(Job, "_free", lambda self: (held.append(held_by(self)), free(self))[1])
     job, before = made(kind, tmp_path, monkeypatch)
     try:
         after = images(job)
@@ -92,7 +102,11 @@ def test_what_constants_hold_takes_no_space_and_looks_the_same(
         pixels = job.plan.detector_type.pixels * len(job.plan.modules)
         kept = sum(bytes_of[name] for name in there if name not in lent) * pixels
         assert job.held_bytes <= 1.02 * kept
-        assert job.held_bytes < held[0]
+        assert job.held_bytes < sum(held[0])
+        assert (held[0][1] > 0) == in_memory
+        assert held[0][1] <= job.plan.in_memory == sum(
+            bytes_of[name] for name in lent & there.keys()) * pixels
+        assert held_by(job)[1] == 0
         assert any(after[place] is not None for place in after if place[0] in lent)
     finally:
         job.close()

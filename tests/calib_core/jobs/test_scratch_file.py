@@ -1,4 +1,5 @@
-"""The scratch file behind results: disks that take parts or fail, places beyond the data, values written again."""
+"""The scratch files behind results, on the disk and in memory: what takes parts or fails, places beyond the data,
+values written again, what leaves memory."""
 
 from __future__ import annotations
 
@@ -24,9 +25,10 @@ CURVE = Result("curve", "Curve", "", "i8", "Whole numbers", over=("gain",), pixe
 TRUTH = np.arange(72.0, dtype=np.float32).reshape(2, 3, 3, 4)
 
 
-@pytest.fixture
-def results(tmp_path: Path) -> Iterator[Results]:
-    made = Results(tmp_path, (MEAN, COUNT, CURVE), AXES, (3, 4))
+@pytest.fixture(params=["on the disk", "in memory", "mean in memory"])
+def results(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Results]:
+    leaving = {"on the disk": (), "in memory": ("mean", "count"), "mean in memory": ("mean",)}[request.param]
+    made = Results(tmp_path, (MEAN, COUNT, CURVE), AXES, (3, 4), leaving, in_memory=bool(leaving))
     yield made
     made.close()
 
@@ -42,8 +44,9 @@ def test_a_disk_that_takes_a_part_at_a_time_gets_all(
 
 
 @pytest.mark.parametrize(("cause", "words"), [
-    (errno.ENOSPC, "cannot be written: No space left on device; free some space there."),
-    (errno.EDQUOT, "cannot be written: Disk quota exceeded; free some space there."),
+    (errno.ENOSPC, "cannot be written: No space left on device; {instead}."),
+    (errno.EDQUOT, "cannot be written: Disk quota exceeded; {instead}."),
+    (errno.ENOMEM, "cannot be written: Cannot allocate memory; {instead}."),
     (errno.EIO, "cannot be written: Input/output error."),
 ])
 def test_a_full_disk_is_told_and_nothing_counts_as_written(
@@ -55,7 +58,10 @@ def test_a_full_disk_is_told_and_nothing_counts_as_written(
     monkeypatch.setattr(os, "pwrite", fails)
     with pytest.raises(OutputFailed) as told:
         results.write({"gain": 0, "cell": 0}, {"mean": TRUTH[0, 0]})
-    assert str(told.value) == f"Scratch file in {tmp_path} {words}"
+    where, instead = (tmp_path, "free some space there")
+    if results._in_memory is not None:
+        where, instead = "memory", "give the job less memory (memory_mb)"
+    assert str(told.value) == f"Scratch file in {where} {words.format(instead=instead)}"
     assert results.read("mean", {"gain": 0, "cell": 0}) is None
 
 
@@ -116,5 +122,68 @@ def test_the_bound_on_results_without_pixels_is_that_of_all_together(tmp_path: P
         results.write({}, {"first": half, "second": half})
         with pytest.raises(OutputFailed, match=r"^The result second is larger than 64 MiB\.$"):
             results.write({}, {"second": np.zeros(len(half) + 1, half.dtype)})
+    finally:
+        results.close()
+
+
+@pytest.fixture
+def in_memory(tmp_path: Path) -> Iterator[Results]:
+    made = Results(tmp_path, (MEAN, COUNT), AXES, (3, 4), ("mean",), in_memory=True)
+    made.write({"gain": 1}, {"mean": TRUTH[1], "count": TRUTH.swapaxes(0, 1)[:, 1]})
+    yield made
+    made.close()
+
+
+def in_both(results: Results) -> tuple[bool, bool]:
+    """Whether anything lies in memory, and on the disk."""
+    return results.memory_bytes > 0, results.held_bytes > 0
+
+
+def test_what_nobody_frees_leaves_memory(in_memory: Results) -> None:
+    assert in_both(in_memory) == (True, True)
+    in_memory.leave_memory()
+    assert in_both(in_memory) == (False, True)
+    for _ in range(2):  # also where there is none any more
+        np.testing.assert_array_equal(in_memory.stack("mean", ("cell",), {"gain": 1}), TRUTH[1])
+        np.testing.assert_array_equal(in_memory.stack("count", ("cell",), {"gain": 1}), TRUTH[1])
+        assert in_memory.read("mean", {"gain": 0, "cell": 1}) is None
+        in_memory.write({"gain": 1, "cell": 2}, {"mean": TRUTH[1, 2]})
+        in_memory.leave_memory()
+
+
+@pytest.mark.parametrize("most", [1, 4096])
+def test_what_leaves_memory_is_whole_where_the_disk_takes_parts(
+    most: int, in_memory: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really: Callable[..., int] = os.sendfile
+    monkeypatch.setattr(os, "sendfile", lambda into, of, at, number: really(into, of, at, min(number, most)))
+    in_memory.leave_memory()
+    np.testing.assert_array_equal(in_memory.stack("mean", ("cell",), {"gain": 1}), TRUTH[1])
+
+
+def test_a_disk_that_has_no_room_for_it_leaves_it_where_it_is(
+    in_memory: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*given: Any) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "sendfile", fails)
+        with pytest.raises(OutputFailed, match=f"in {tmp_path} cannot be written: No space left.*; free some space"):
+            in_memory.leave_memory()
+    assert in_both(in_memory) == (True, True)
+    np.testing.assert_array_equal(in_memory.stack("mean", ("cell",), {"gain": 1}), TRUTH[1])
+
+
+def test_a_system_without_files_in_memory_has_it_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*given: Any) -> int:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(os, "memfd_create", fails)
+    results = Results(tmp_path, (MEAN,), AXES, (3, 4), ("mean",), in_memory=True)
+    try:
+        results.write({}, {"mean": TRUTH})
+        assert in_both(results) == (False, True)
+        np.testing.assert_array_equal(results.stack("mean", ("gain", "cell"), {}), TRUTH)
     finally:
         results.close()
