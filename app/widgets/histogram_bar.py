@@ -119,7 +119,8 @@ class HistogramBar(QWidget):
         if self._grabbed is None:
             self._range = self._wanted_range()
         self._counts = np.zeros(BINS, np.int64)
-        count_bins(self._sample, *self._range, self._counts)
+        if len(self._sample):  # a window without a map is painted before there are kernels
+            count_bins(self._sample, *self._range, self._counts)
 
     def _wanted_range(self) -> tuple[float, float]:
         low, high = self._levels
