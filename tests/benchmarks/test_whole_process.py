@@ -51,6 +51,35 @@ with h5py.File(out, "w") as file:
                          "BadPixelsDark": bad.astype("u4")}.items():
         file[name] = values.transpose(3, 2, 1, 0).astype("f8" if name != "BadPixelsDark" else "u4")
 """
+#: A window until all of its empty maps are painted, and no less than an empty window of the same libraries.
+WINDOW = """
+import os
+import sys
+from pathlib import Path
+from PyQt6.QtWidgets import QApplication
+from app.widgets.histogram_bar import HistogramBar
+from app.window.main_window import MainWindow
+
+app, painted, really = QApplication([]), set(), HistogramBar.paintEvent
+HistogramBar.paintEvent = lambda self, event: (painted.add(self), really(self, event))[1]
+window = MainWindow(Path(sys.argv[1]))
+window.show()
+while len(painted) < 4:
+    app.processEvents()
+os._exit(0)
+"""
+EMPTY_WINDOW = """
+import os
+import h5py, numpy, pydantic, pyqtgraph
+from PyQt6.QtWidgets import QApplication, QMainWindow
+
+app = QApplication([])
+window = QMainWindow()
+window.setCentralWidget(pyqtgraph.PlotWidget())
+window.show()
+app.processEvents()
+os._exit(0)
+"""
 #: What a whole job cannot do without: its files read, and what it wrote hashed.
 BARE = """
 import hashlib
@@ -200,6 +229,12 @@ def test_start_of_a_small_dark(tmp_path, bars) -> None:
     (tmp_path / "kernel.py").write_text(KERNEL)
     compare(bars, "start_of_a_small_dark", lambda: dark(made, tmp_path / "constants"),
             [sys.executable, str(tmp_path / "kernel.py")], 1 / 1.4)
+
+
+def test_a_window_until_it_is_painted(tmp_path, bars) -> None:
+    """Against one that shows a plot and nothing else."""
+    compare(bars, "window_painted", lambda: [sys.executable, "-c", WINDOW, str(tmp_path)],
+            [sys.executable, "-c", EMPTY_WINDOW], 1 / 4)
 
 
 @pytest.mark.parametrize(("name", "words"), [
