@@ -45,7 +45,6 @@ class ExplanationPlot(PixelPlot):
     ) -> None:
         super().__init__(hint, parent)
         self.setObjectName("histogram_plot")
-        self.plot.addLegend(offset=(-6, 14), labelTextSize="9pt", labelTextColor=tones_of(self.palette()).text)
         self.shown: Plot | None = None
         self._ranges: dict[str, _Range] = {}
         #: Groups of points and curves that are drawn, by their look: others of that look take their place.
@@ -53,6 +52,10 @@ class ExplanationPlot(PixelPlot):
         self._levels: list[pg.InfiniteLine] = []
         self._level_names: tuple[str, ...] = ()
         self._named: object = None
+        self._heading: pg.LabelItem | None = None
+
+    def _dress(self) -> None:
+        self.plot.addLegend(offset=(-6, 14), labelTextSize="9pt", labelTextColor=tones_of(self.palette()).text)
         self._heading = pg.LabelItem("", size="8pt", justify="left")
         self._heading.setParentItem(self.plot.getPlotItem().vb)
         self._heading.anchor(itemPos=(0, 0), parentPos=(0, 0), offset=(2, -4))

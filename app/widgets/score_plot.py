@@ -21,9 +21,11 @@ class ScorePlot(PixelPlot):
     def __init__(self) -> None:
         super().__init__("No version has a score yet")
         self.setObjectName("score_plot")
+        self._shown: tuple = ()
+
+    def _dress(self) -> None:
         self.plot.setAxisItems({"bottom": DateAxis()})
         self.plot.setMouseEnabled(x=False, y=False)
-        self._shown: tuple = ()
 
     def show_scores(
         self, title: str, limits: tuple[float, float], curves: Sequence[tuple[str, np.ndarray, np.ndarray]]

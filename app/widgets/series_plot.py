@@ -23,19 +23,33 @@ _FEW = 40
 
 
 class PixelPlot(QWidget):
-    """A plot with axis labels that shows a hint while it has nothing to show."""
+    """A plot with axis labels that shows a hint while it has nothing to show.
+
+    What draws it is made when there is something to draw: a window has many that nobody looks at.
+    """
 
     def __init__(self, hint: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        # menus are hundreds of widgets that would follow each change of the theme
         self._below = WholeAxis()
-        self.plot = pg.PlotWidget(enableMenu=False, axisItems={"bottom": self._below})
-        self.plot.hideButtons()
+        self._plot: pg.PlotWidget | None = None
         self._hint = PlainLabel(hint, alignment=Qt.AlignmentFlag.AlignCenter, objectName="plot_hint", wordWrap=True)
         self._layout = QStackedLayout(self)
         self._layout.addWidget(self._hint)
-        self._layout.addWidget(self.plot)
-        self._take_colours()
+
+    @property
+    def plot(self) -> pg.PlotWidget:
+        """What draws it."""
+        if self._plot is None:
+            # menus are hundreds of widgets that would follow each change of the theme
+            self._plot = pg.PlotWidget(enableMenu=False, axisItems={"bottom": self._below})
+            self._plot.hideButtons()
+            self._layout.addWidget(self._plot)
+            self._dress()
+            self._take_colours()
+        return self._plot
+
+    def _dress(self) -> None:
+        """Give what draws it all that stays there."""
 
     def set_labels(self, title: str, x: str, y: str, x_unit: str = "", y_unit: str = "") -> None:
         """Name the axes, with units in square brackets; units are not rescaled to kilo or mega."""
@@ -47,7 +61,8 @@ class PixelPlot(QWidget):
 
     def clear(self) -> None:
         """Show the hint again."""
-        self.plot.clear()
+        if self._plot is not None:
+            self._plot.clear()
         self._layout.setCurrentWidget(self._hint)
 
     def say(self, hint: str) -> None:
@@ -104,7 +119,7 @@ class PixelPlot(QWidget):
     def changeEvent(self, event) -> None:
         """Follow the theme."""
         super().changeEvent(event)
-        if event.type() == QEvent.Type.PaletteChange and hasattr(self, "_layout"):
+        if event.type() == QEvent.Type.PaletteChange and getattr(self, "_plot", None) is not None:
             self._take_colours()
 
 
@@ -140,6 +155,8 @@ class SeriesPlot(PixelPlot):
         self._curves: list[_Curve] = []
         self._marker: list[pg.GraphicsObject] = []
         self._marker_at: tuple[float | None, float] = (None, np.nan)
+
+    def _dress(self) -> None:
         # two names side by side leave room for the curves of low plots
         self.plot.addLegend(offset=(-6, 2), labelTextSize="9pt", labelTextColor=tones_of(self.palette()).text,
                             colCount=2, verSpacing=-4)

@@ -1,9 +1,12 @@
 import numpy as np
 import pyqtgraph as pg
 import pytest
+from PyQt6.QtGui import QColor, QPalette
 
 from app.widgets.explanation_plot import ExplanationPlot
+from app.widgets.score_plot import ScorePlot
 from app.widgets.series_plot import SeriesPlot
+from app.widgets.tones import LIGHT
 from calib_core.explanation import Bars, Mark, Plot, Span
 
 
@@ -26,6 +29,29 @@ def test_hint_until_there_is_a_curve(series):
     np.testing.assert_array_equal(curves(series)[0].getData()[1], [1, 2, np.nan, 4])
     series.clear()
     assert series.is_empty
+
+
+@pytest.mark.parametrize("kind", [SeriesPlot, ExplanationPlot, ScorePlot])
+def test_what_draws_a_plot_is_made_with_its_first_content(kind, qtbot):
+    """In the colours that the theme has by then."""
+    made = kind()
+    qtbot.addWidget(made)
+    made.show()
+    made.clear()
+    light = QPalette()
+    light.setColor(QPalette.ColorRole.Base, QColor(LIGHT.base))
+    made.setPalette(light)
+    assert made.findChildren(pg.PlotWidget) == []
+    if kind is SeriesPlot:
+        made.set_curve(np.arange(4), np.arange(4))
+    elif kind is ScorePlot:
+        made.show_scores("S", (3, 6), [("", np.arange(4), np.arange(4))])
+    else:
+        made.show_plot(Plot("Samples", "sample", "samples", "ADU", "", (Bars("", np.arange(5), np.ones(4)),)))
+    [drawn] = made.findChildren(pg.PlotWidget)
+    assert drawn is made.plot
+    assert drawn.isVisible()
+    assert drawn.backgroundBrush().color() == QColor(LIGHT.base)
 
 
 @pytest.mark.parametrize(("x", "whole"), [([0, 1, 2, 3], True), ([7], True), ([0, 0.5, 3], False)])
