@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 import pyqtgraph as pg
-from PyQt6.QtCore import QEvent, QSize, pyqtSignal
-from PyQt6.QtGui import QColor, QFont, QResizeEvent
+from PyQt6.QtCore import QEvent, QSize, Qt, pyqtSignal
+from PyQt6.QtGui import QColor, QFont, QResizeEvent, QTextOption
 from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
 from app.widgets.beside_line import BesideLine
@@ -36,6 +36,8 @@ _APART = 12
 _MARGIN, _AIR = 0.02, 0.08
 _DAY = 86400.0
 _FAINT = 110
+#: Share of the width that words have which stand in place of lines.
+_HINT = 0.8
 #: Share of the height that marks above the lines may take.
 _MOST_ROOM = 0.5
 #: Letters of what is compared, and the tones of their dots.
@@ -81,6 +83,7 @@ class TimelinePlot(QWidget):
         self._refused = Dots(size=14, symbol="x")
         self._refused.setZValue(40)  # over the dots of what is compared
         self._hint = pg.TextItem(anchor=(0.5, 0.5))
+        self._hint.textItem.document().setDefaultTextOption(QTextOption(Qt.AlignmentFlag.AlignCenter))
         self._arrange()
         self._connect()
         self._take_colours()
@@ -129,8 +132,8 @@ class TimelinePlot(QWidget):
     # -- what is shown
 
     def show_scene(self, scene: TimeScene) -> None:
-        """Show other lines; the times in sight and the brushed part stay, unless there was nothing before."""
-        had, self.scene = np.isfinite(self.scene.span[0]), scene
+        """Show other lines; a part of the times that is in sight stays, as long as any version is in it."""
+        stays, self.scene = self._is_part(scene), scene
         tones = tones_of(self.palette())
         title = escaped(f"{scene.title} [{scene.unit}]" if scene.unit else scene.title)
         if title != self.plot.getAxis("left").labelText:
@@ -141,10 +144,15 @@ class TimelinePlot(QWidget):
         self.strip.setFixedHeight(rows * _ROW + 4 if rows else 0)
         self._refused.setData(*scene.refused, brush=pg.mkBrush(tones.error), pen=pg.mkPen(tones.base))
         self._make_curves()
-        if not had:
+        if not stays:
             self.show_all()
         self._draw()
         self._draw_letters()
+
+    def _is_part(self, scene: TimeScene) -> bool:
+        """Whether a part of what there was is in sight, and some of what comes is in it."""
+        (first, last), (low, high), (begin, end) = self.scene.span, self.box.viewRange()[0], scene.span
+        return (first < low or last > high) and begin <= high and end >= low
 
     def show_heat(self, title: str, times: np.ndarray, rows: np.ndarray, level: float = 0.0) -> None:
         """Show (groups, versions) values at (versions,) times below the lines; no group takes the heat map away."""
@@ -169,6 +177,11 @@ class TimelinePlot(QWidget):
             self.plot.addItem(self._hint, ignoreBounds=True)
         elif not words and self._hint.scene() is not None:
             self.plot.removeItem(self._hint)
+        self._lay_out_hint()
+
+    def _lay_out_hint(self) -> None:
+        """In the middle, in as many lines as it needs."""
+        self._hint.setTextWidth(_HINT * self.box.width())
         self._hint.setPos(*(sum(ends) / 2 for ends in self.box.viewRange()))
 
     def show_all(self) -> None:
@@ -230,6 +243,7 @@ class TimelinePlot(QWidget):
         if low <= high:
             self._fit(low, high)
         self._draw_dots()
+        self._lay_out_hint()
         self._conditions.lay_out(span, width)
         self.marks.lay_out(span, tuple(self.box.viewRange()[1]), width, self.box.pixel()[1])
 

@@ -1,5 +1,7 @@
 """The plot over time, by the pointer and by what is in it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyqtgraph as pg
 import pytest
@@ -169,6 +171,39 @@ def test_a_scene_that_grows_keeps_what_is_in_sight(plot, scene):
     before = plot.box.viewRange()[0]
     plot.show_scene(scene)
     assert plot.box.viewRange()[0] == before
+
+
+def moved(scene, days):
+    """The same lines so much later."""
+    return replace(scene, conditions=(), lines=tuple(
+        replace(one, times=one.times + days * DAY, marks=()) for one in scene.lines))
+
+
+def test_what_comes_is_in_sight_where_all_was_or_where_nothing_would_be(plot, scene):
+    """A version that is newer than all; and another detector, whose years are others."""
+    later = moved(scene, 300)
+    both = replace(scene, lines=(*scene.lines, *later.lines))
+    plot.show_scene(both)
+    first, last = plot.box.viewRange()[0]
+    assert first < scene.lines[0].times[0]
+    assert last > later.lines[0].times[-1]
+    plot.show_times(scene.lines[0].times[70], scene.lines[0].times[90])
+    plot.show_scene(moved(scene, 3000))
+    first, last = plot.box.viewRange()[0]
+    assert first < scene.lines[0].times[0] + 3000 * DAY < scene.lines[0].times[-1] + 3000 * DAY < last
+
+
+def test_words_in_place_of_lines_are_whole(qtbot):
+    """However long they are and however wide it is."""
+    made = TimelinePlot()
+    qtbot.addWidget(made)
+    made.show()
+    made.resize(420, 300)
+    made.say("79 versions · 79 cannot be read: " + "/a/folder/of/somebody" * 3 + " has no file of Version 148.")
+    made.show_times(START, START + DAY)
+    made.grab()
+    words = made._view.mapFromScene(made._hint.mapToScene(made._hint.boundingRect()).boundingRect()).boundingRect()
+    assert made._view.viewport().rect().contains(words)
 
 
 def test_nothing_and_a_line_without_values_are_drawn(qtbot):
