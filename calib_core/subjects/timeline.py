@@ -1,4 +1,4 @@
-"""Constants over time: lines of modules, what has changed in them, and groups of pixels, as far as they are known."""
+"""Constants over time: lines of modules and what has changed in them, as far as they are known."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -14,16 +13,13 @@ from numpy.typing import NDArray
 
 from calib_core.axes import Label
 from calib_core.constants.history import Judged, change_rule, judged, share_line
-from calib_core.constants.statistics import LineKind, VersionStatistics
+from calib_core.constants.statistics import LineKind
 from calib_core.numerics.changes import Change, Reference
-from calib_core.numerics.group_statistics import GOOD
-from calib_core.store.images import PIXELS
 from calib_core.subjects.known_numbers import KnownNumbers, Numbered
 from calib_core.subjects.listed import Listed, Rows
 from calib_core.subjects.same_conditions import Condition
 
 _Float = NDArray[np.float64]
-_Array = NDArray[Any]
 Quantity = Literal["median", "mean", "std", "bad"]
 
 #: What a line is of: its title, and whether it is in the unit of the constant.
@@ -240,48 +236,6 @@ def _values(
     flagged, values = (numbered.column(name)[places] for name in ("flagged", "values"))
     logits, errors = share_line(flagged, np.nan_to_num(values))
     return logits, np.nan_to_num(errors)
-
-
-def groups_over_time(line: ModuleLine, groups: Mapping[Path, VersionStatistics], asked: Asked) -> _Float:
-    """Shift of each group of pixels, such as an ASIC, from its own median over the reference of a line.
-
-    Parameters
-    ----------
-    line : ModuleLine
-    groups : mapping
-        By the files of the versions; those of others are not known.
-    asked : Asked
-
-    Returns
-    -------
-    (groups, versions) float64
-        Groups row by row as they lie in the module, the median over rows of memory cells; NaN without a value.
-    """
-    lengths = dict(line.kind.shape)
-    down, across = (lengths.get(name, 1) // size for name, size in zip(PIXELS, line.kind.block_shape, strict=True))
-    values = np.full((len(line.rows), down * across), np.nan)
-    for place, one in enumerate(line.rows):
-        if (found := groups.get(one.path)) is not None:
-            _put_groups(values[place], found, asked)
-    begin, reference = line.reference
-    return (values - _median(values[begin:begin + max(1, reference.versions)])).T
-
-
-def _put_groups(out: _Float, version: VersionStatistics, asked: Asked) -> None:
-    """Numbers of groups, (groups,) float64; what there is none of stays as it is."""
-    if asked.quantity != "bad" and version.groups is not None:
-        out[:] = _median(getattr(version.groups, asked.quantity)[GOOD, asked.entry]).ravel()
-    elif version.flags is not None:
-        bad, total = (getattr(version.flags, name)[asked.entry].sum(axis=0) for name in ("number", "total"))
-        out[:] = share_line(bad.ravel(), total.ravel())[0]
-
-
-def _median(values: _Array) -> _Float:
-    """Median along the first axis of what is a number; NaN where nothing is."""
-    ordered, count = np.sort(values, axis=0), np.isfinite(values).sum(axis=0)
-    middle = [np.take_along_axis(ordered, place.clip(0)[None], axis=0)[0] for place in ((count - 1) // 2, count // 2)]
-    found: _Float = np.where(count > 0, (middle[0] + middle[1]) / 2, np.nan)
-    return found
 
 
 def condition_names(conditions: Sequence[Condition], units: Mapping[str, str]) -> list[str]:

@@ -233,10 +233,43 @@ def test_the_asic_of_the_pixel_is_framed_and_a_row_selects_one(window, timeline,
     window.session.set_pixel((0, 70, 200))
     assert timeline.plot.heat._chosen == 8 + 3
     qtbot.waitUntil(lambda: timeline.plot.heat.plot.vb.height() > 30)
-    heat = timeline.plot.heat.plot.vb
-    at = timeline.plot._view.mapFromScene(heat.mapViewToScene(QPointF(when(10), 5.5)))
-    qtbot.mouseClick(timeline.plot._view.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    click_row(timeline, 5, qtbot)
     assert window.session.shown.pixel == (0, 32, 5 * 64 + 32)
+
+
+def click_row(timeline, row, qtbot):
+    """A row of the heat map."""
+    at = timeline.plot._view.mapFromScene(timeline.plot.heat.plot.vb.mapViewToScene(QPointF(when(10), row + 0.5)))
+    qtbot.mouseClick(timeline.plot._view.viewport(), Qt.MouseButton.LeftButton, pos=at)
+
+
+def test_a_row_of_asics_is_a_line_by_one_click(window, timeline, qtbot):
+    """Its numbers are those of the files, and a click on a point of it shows the version as B."""
+    module, asic, side, _ = OF_ASIC
+    window.session.set_module(module)
+    qtbot.waitUntil(lambda: timeline.presenter.groups is not None and timeline.presenter.groups.line.module == module
+                    and np.isfinite(timeline.presenter.groups.values).all())
+    pick(timeline, "history_form", "value")
+    click_row(timeline, asic, qtbot)
+    qtbot.waitUntil(lambda: drawn_line(timeline, "asic") is not None)
+    part = np.s_[side * asic:side * (asic + 1), :side]
+    expected = [np.median(offsets(module, version)[part][~hot(module)[part]]) for version in range(VERSIONS)]
+    np.testing.assert_allclose(drawn_line(timeline, "asic").values, expected, rtol=1e-6)
+    assert timeline.scope.currentText() == "modules, ASIC"
+    assert timeline.of_chosen.text() == f"ASIC {asic} of m{module}"
+    assert timeline.plot.heat._chosen == asic
+    Pointer(qtbot).point(timeline, when(STEP + 3), expected[STEP + 3])
+    qtbot.waitUntil(lambda: letters(window).get("B") == when(STEP + 3))
+    window.session.set_pixel((module, side + 1, 1))  # in the second row of ASICs
+    qtbot.waitUntil(lambda: timeline.of_chosen.text() == f"ASIC 8 of m{module}")
+    pick(timeline, "history_quantity", "spread, good pixels")
+    part = np.s_[:side, side:2 * side]
+    spread = np.std(offsets(module, 9)[part][~hot(module)[part]].astype(float))
+    qtbot.waitUntil(lambda: drawn_line(timeline, "asic") is not None
+                    and drawn_line(timeline, "asic").values[9] == pytest.approx(spread, rel=1e-5))
+    pick(timeline, "history_scope", "modules alone")
+    qtbot.waitUntil(lambda: len(timeline.plot.scene.lines) == len(MODULES))
+    assert timeline.of_chosen.isHidden()
 
 
 def test_spans_show_the_newest(window, timeline, qtbot):

@@ -1,4 +1,5 @@
-"""The region or the pixel that is looked at, as a line over time that grows while it is read; knows no widgets."""
+"""The ASIC, the region or the pixel that is looked at, as a line over time that grows while it is read; knows no
+widgets."""
 
 from __future__ import annotations
 
@@ -29,8 +30,9 @@ from calib_core.subjects.version_list import VersionList
 
 _READING = "Reading chosen pixels"
 #: What has a line beside those of modules, by its name in the list.
-SCOPES = {"": "modules alone", "region": "modules, region", "pixel": "modules, pixel"}
-_NOTHING = {"region": "Mark a region in a map: it becomes a line.",
+SCOPES = {"": "modules alone", "asic": "modules, ASIC", "region": "modules, region", "pixel": "modules, pixel"}
+_NOTHING = {"asic": "Click a row of the ASICs, or a pixel in a map: its ASIC becomes a line.",
+            "region": "Mark a region in a map: it becomes a line.",
             "pixel": "Click a pixel in a map: it becomes a line."}
 #: Pause before anything is read, ms, and how long is read until the line is drawn anew, s.
 _PAUSE, _WHILE = 150, 0.3
@@ -77,16 +79,25 @@ class ChosenPresenter(QObject):
         self._background.failed.connect(lambda text: session.say("ERROR", text))
         self._kept: OrderedDict[ChosenPixels, _Known] = OrderedDict()
         self._asked: object = None
+        self.group = -1
         self.scope, self.words = "", ""
         self.line: ModuleLine | None = None
         self._timer = QTimer(self, singleShot=True, interval=_PAUSE)
         self._timer.timeout.connect(self._start)
         for signal in (session.region_changed, session.pixel_changed, session.picture_changed, history.drawn):
             signal.connect(self._timer.start)
+        session.pixel_changed.connect(self._take_pixel)
+        history.grouped.connect(lambda: self._timer.start() if self.scope == "asic" else None)
 
     def choose(self, scope: str) -> None:
-        """Take the region or the pixel as a line, or neither: one of :data:`SCOPES`."""
+        """Take the ASIC, the region or the pixel as a line, or none of them: one of :data:`SCOPES`."""
         self.scope = scope
+        self._take_pixel()
+        self._start()
+
+    def choose_group(self, group: int) -> None:
+        """Take a group of pixels, such as an ASIC, by its row among those of the module."""
+        self.scope, self.group = "asic", group
         self._start()
 
     def close(self) -> None:
@@ -97,9 +108,12 @@ class ChosenPresenter(QObject):
     def _start(self) -> None:
         """Read, unless that is what is being read or was."""
         line = self._history.line()
+        if self.scope == "asic":
+            self._show_group(line)
+            return
         chosen = self._chosen(line) if line is not None and self._history.shown else None
         asked = chosen and line and (chosen, tuple(one.path for one in line.rows), self._history.asked)
-        if asked == self._asked and (asked or not self.scope):
+        if asked == self._asked and (asked or not (self.scope or self.line)):
             return
         self._asked = asked
         if not asked:
@@ -108,6 +122,29 @@ class ChosenPresenter(QObject):
             self.changed.emit()
         elif chosen is not None and line is not None:
             self._work(chosen, line)
+
+    def _take_pixel(self) -> None:
+        """The ASIC of the pixel that is looked at is the one that is meant."""
+        groups, shown = self._history.groups, self._session.shown
+        if groups is not None and shown.pixel is not None and shown.pixel[0] == groups.line.module:
+            found = groups.row_of(*shown.pixel[1:])
+            self.group = self.group if found is None else found
+
+    def _show_group(self, line: ModuleLine | None) -> None:
+        """Make a line of what is known of a group already; nothing is read for it."""
+        groups, kind = self._history.groups, self._session.shown.kind
+        there = groups is not None and groups.line is line and 0 <= self.group < len(groups.values)
+        asked = (groups, self.group) if there else None
+        if asked == self._asked and asked is not None:
+            return
+        self._asked = asked
+        self._background.drop(_READING)
+        self.line, self.words = None, _NOTHING["asic"]
+        if there:
+            self.line = groups.line_of(self.group)
+            name = groups.name(None if kind is None else kind.asic_shape)
+            self.words = ", ".join(filter(None, (f"{name} {self.group} of m{line.module}", groups.made)))
+        self.changed.emit()
 
     def _chosen(self, line: ModuleLine) -> ChosenPixels | None:
         shown = self._session.shown

@@ -14,7 +14,6 @@ from app.panels.history.working import Known, Worked, progress_of, work, work_gr
 from app.running.background import Background
 from app.session.session import Session
 from app.session.sources import Source, Sources
-from calib_core.axes import Array
 from calib_core.errors import CalibrationError
 from calib_core.store.calcat.addresses import usual_address
 from calib_core.store.calcat.credentials import Credentials, keep
@@ -23,6 +22,7 @@ from calib_core.store.local.index import is_index
 from calib_core.store.opening import usual_store
 from calib_core.store.statuses import Status
 from calib_core.subjects.constant_sets import ConstantSet
+from calib_core.subjects.groups_over_time import Groups
 from calib_core.subjects.kept_lines import confirm, in_store, last_record, unconfirm
 from calib_core.subjects.listed import Listed, Rows
 from calib_core.subjects.same_conditions import Condition
@@ -56,8 +56,8 @@ class HistoryPresenter(QObject):
         Other versions are there, or another kind is looked at.
     drawn()
         Lines are others, or the module that is looked at.
-    grouped(line, groups)
-        Groups of pixels of the module that is looked at, (groups, versions).
+    grouped()
+        More is known of the groups of pixels of the module that is looked at.
     decided(row, versions)
         The version after each decision on it, the newest first.
     told(words)
@@ -70,7 +70,7 @@ class HistoryPresenter(QObject):
 
     listed = pyqtSignal()
     drawn = pyqtSignal()
-    grouped = pyqtSignal(object, object)
+    grouped = pyqtSignal()
     decided = pyqtSignal(object, object)
     told = pyqtSignal(str)
     calcat_told = pyqtSignal(str, bool)
@@ -92,6 +92,7 @@ class HistoryPresenter(QObject):
         self.drafts, self.calcat = True, False
         self.asked = Asked()
         self.timeline: Timeline | None = None
+        self.groups: Groups | None = None
         self._again = QTimer(self, singleShot=True, interval=_AGAIN)
         self._again.timeout.connect(self.find)
         self._watch = QTimer(self, interval=_WATCH)
@@ -309,9 +310,9 @@ class HistoryPresenter(QObject):
         call = partial(work_groups, line, self._known, self.timeline.asked, seconds)
         self._background.run(_GROUPING, call, partial(self._take_groups, line))
 
-    def _take_groups(self, line: ModuleLine, worked: tuple[Array, int]) -> None:
-        groups, lacking = worked
-        self.grouped.emit(line, groups)
+    def _take_groups(self, line: ModuleLine, worked: tuple[Groups, int]) -> None:
+        self.groups, lacking = worked
+        self.grouped.emit()
         if lacking and line is self.line():
             self._group(_WHILES[1])
 

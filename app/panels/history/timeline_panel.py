@@ -31,8 +31,7 @@ from app.panels.history.scene import at_letters, scene_of, shifts_at
 from app.session.session import Session
 from app.widgets.plain import PlainLabel
 from app.widgets.timeline_plot import TimelinePlot
-from calib_core.axes import Array
-from calib_core.subjects.timeline import QUANTITIES, ModuleLine
+from calib_core.subjects.timeline import QUANTITIES
 
 #: Lengths of time by their names, days; a cycle is half a year.
 SPANS = {"week": 7, "month": 30, "cycle": 182, "all": 0}
@@ -226,20 +225,19 @@ class TimelinePanel(QWidget):
         self.stage.setCurrentIndex(min(self.presenter.asked.entry, len(labels) - 1))
         self.stage.setEnabled(len(labels) > 1)
 
-    def _show_groups(self, line: ModuleLine, groups: Array) -> None:
+    def _show_groups(self) -> None:
         """ASICs of the module that is looked at."""
-        self.plot.show_heat(f"ASIC of m{line.module}", line.times, groups)
+        groups, kind = self.presenter.groups, self._session.shown.kind
+        name = groups.name(None if kind is None else kind.asic_shape)
+        self.plot.show_heat(f"{name} of m{groups.line.module}", groups.line.times, groups.shifts)
         self._frame_asic()
 
     def _frame_asic(self) -> None:
-        """Frame the ASIC of the selected pixel."""
-        shown = self._session.shown
-        line = self.presenter.line()
-        row = -1
-        if shown.pixel is not None and shown.kind is not None and line is not None and shown.pixel[0] == line.module:
-            height, width = shown.kind.asic_shape
-            row = shown.pixel[1] // height * (shown.kind.shape[1] // width) + shown.pixel[2] // width
-        self.plot.heat.choose(row)
+        """Frame the ASIC of the selected pixel, else the one that is drawn as a line."""
+        pixel, groups = self._session.shown.pixel, self.presenter.groups
+        there = groups is not None and pixel is not None and pixel[0] == groups.line.module
+        row = groups.row_of(*pixel[1:]) if there else self.chosen.group if self.chosen.scope == "asic" else None
+        self.plot.heat.choose(-1 if row is None else row)
 
     # -- the pointer
 
@@ -259,13 +257,12 @@ class TimelinePanel(QWidget):
             self.point_shown.emit()
 
     def _point_row(self, row: int) -> None:
-        """Select the pixel in the middle of an ASIC, which is looked at over time as well."""
-        shown, line = self._session.shown, self.presenter.line()
-        if shown.kind is None or line is None or shown.picture is None:
-            return
-        height, width = shown.kind.asic_shape
-        down, across = divmod(row, shown.kind.shape[1] // width)
-        self._session.set_pixel((line.module, down * height + height // 2, across * width + width // 2))
+        """Draw an ASIC as a line, and select the pixel in its middle."""
+        groups = self.presenter.groups
+        self.scope.setCurrentIndex(list(SCOPES).index("asic"))
+        self.chosen.choose_group(row)
+        if groups is not None and self._session.shown.picture is not None:
+            self._session.set_pixel((groups.line.module, *groups.middle_of(row)))
 
     def _take_part(self) -> None:
         self.part_chosen.emit(self.plot.part)

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import numpy as np
 
-from calib_core.axes import Array
 from calib_core.constants.statistics import LineNumbers, VersionStatistics, line_numbers
 from calib_core.errors import CalibrationError
 from calib_core.store.local.confirmations import Confirmed
 from calib_core.store.local.pieces import KeptLines
+from calib_core.subjects.groups_over_time import Groups, groups_over_time
 from calib_core.subjects.kept_lines import confirmed_changes, in_store, kept_groups, kept_numbers, made_and_kept
 from calib_core.subjects.known_numbers import KnownNumbers
 from calib_core.subjects.listed import Listed, Rows
-from calib_core.subjects.timeline import Asked, ModuleLine, Timeline, groups_over_time, timeline_of
+from calib_core.subjects.timeline import Asked, ModuleLine, Timeline, timeline_of
 from calib_core.subjects.version_list import VersionList, numbers_for
 
 
@@ -185,12 +185,12 @@ def told_in_files(versions: VersionList, rows: Rows) -> list[Listed]:
             and found.about.confirmed] if versions.numbers else []
 
 
-def work_groups(line: ModuleLine, known: Known, asked: Asked, seconds: float) -> tuple[Array, int]:
+def work_groups(line: ModuleLine, known: Known, asked: Asked, seconds: float) -> tuple[Groups, int]:
     """Read groups of some versions of a line, the newest first, and put together what is known of them.
 
     Returns
     -------
-    groups : (groups, versions) float64
+    groups : Groups
     lacking : int
         Versions whose groups were not read yet.
     """

@@ -19,8 +19,9 @@ from calib_core.store.local.records import Record, add_act, add_version
 from calib_core.store.local.store import LocalStore
 from calib_core.store.seals import sha256_of
 from calib_core.store.statuses import Status
+from calib_core.subjects.groups_over_time import groups_over_time
 from calib_core.subjects.known_numbers import KnownNumbers
-from calib_core.subjects.timeline import Asked, change_words, condition_names, groups_over_time, timeline_of
+from calib_core.subjects.timeline import Asked, change_words, condition_names, timeline_of
 from calib_core.subjects.version_list import decisions_on, list_versions, numbers_for, set_of
 from tests.calib_core.subjects.files import BEGIN, put_ours
 from tests.calib_core.subjects.histories import (
@@ -119,19 +120,47 @@ def test_conditions_are_kept_apart_and_named_by_what_differs(timeline, listed, n
     assert dict(other) == {name: one["value"] for name, one in BIAS.items()}
 
 
+def of_asic(version):
+    """Values of the ASIC that changes and its good pixels."""
+    module, asic, side, _ = OF_ASIC
+    part = np.s_[side * asic:side * (asic + 1), :side]
+    return offsets(module, version)[part].astype(float), ~hot(module)[part]
+
+
 def test_groups_are_asics_row_by_row(timeline, groups):
-    module, asic, side, size = OF_ASIC
+    module, asic, _, size = OF_ASIC
     line = next(one for one in timeline.lines if one.module == module)
-    found = groups_over_time(line, groups, Asked())
+    found = groups_over_time(line, groups, Asked()).shifts
     assert found.shape == (16, VERSIONS)
-    own = np.array([np.median(offsets(module, version)[side * asic:side * (asic + 1), :side][
-        ~hot(module)[side * asic:side * (asic + 1), :side]]) for version in range(VERSIONS)])
+    own = np.array([np.median(values[good]) for values, good in map(of_asic, range(VERSIONS))])
     # the ASIC is in the first row of blocks along slow scan, eight of which lie along fast scan
     np.testing.assert_allclose(found[asic], own - np.median(own[:60]), rtol=0, atol=1e-4)
     known = {one.path: groups[one.path] for one in line.rows[1:]}
-    assert np.isnan(groups_over_time(line, known, Asked())[:, 0]).all()
+    assert np.isnan(groups_over_time(line, known, Asked()).values[:, 0]).all()
+    assert groups_over_time(line, {}, Asked()).values.shape == (0, VERSIONS)
     others = np.delete(found[:, STEP:], asic, axis=0)
     assert np.median(found[asic, STEP:] - others.mean(axis=0)) == pytest.approx(size, abs=0.3)
+
+
+def test_a_group_is_a_line_of_its_own(timeline, groups):
+    """Of its good pixels, at the times of its module and judged by the same rule."""
+    module, asic, side, _ = OF_ASIC
+    line = next(one for one in timeline.lines if one.module == module)
+    found = groups_over_time(line, groups, Asked(quantity="std"))
+    np.testing.assert_allclose(found.line_of(asic).values, [
+        values[good].std() for values, good in map(of_asic, range(VERSIONS))], rtol=1e-6)
+    one = groups_over_time(line, groups, Asked())
+    assert (one.row_of(side - 1, side * asic), one.row_of(side, 0)) == (asic, 8)
+    assert one.middle_of(8 + asic) == (side + side // 2, side * asic + side // 2)
+    changed = one.line_of(asic)
+    np.testing.assert_array_equal(changed.times, line.times)
+    np.testing.assert_allclose(changed.shifts, one.shifts[asic], rtol=0, atol=1e-9)
+    assert changed.rows is line.rows
+    bad = groups_over_time(line, groups, Asked(quantity="bad")).line_of(asic)
+    number = hot(module)[side * asic:side * (asic + 1), :side].sum()
+    np.testing.assert_allclose(bad.values, np.log((number + 0.5) / (side**2 - number + 0.5)))
+    assert bad.level == ""  # shares that never change have the error of counting
+    assert (one.name((64, 64)), one.name((128, 64)), one.made) == ("ASIC", "block of 64 × 64 pixels", "")
 
 
 def test_spread_and_bad_pixels(listed, numbers):
