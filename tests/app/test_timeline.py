@@ -7,6 +7,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 
 import numpy as np
+import pyqtgraph as pg
 import pytest
 from clicks import Pointer
 from PyQt6.QtCore import QPointF, Qt
@@ -40,6 +41,7 @@ from tests.calib_core.subjects.histories import (
 )
 from tests.calib_core.subjects.test_exchanges_over_time import SWAP
 from tests.calib_core.subjects.test_exchanges_over_time import make as make_exchanged
+from tests.recorded_store import NAMES, put_recorded, recorded_rows
 
 LAST = VERSIONS - 1
 
@@ -432,3 +434,40 @@ def test_exchanged_modules_are_marked(open_window, tmp_path, qtbot):
     qtbot.waitUntil(lambda: window.timeline.presenter.letters()["B"] != after)
     Pointer(qtbot).point(window.timeline, at, between)
     qtbot.waitUntil(lambda: window.timeline.presenter.letters() == {"A": before, "B": after})
+
+
+@pytest.mark.real
+def test_versions_without_values_are_marks_in_time(real_data, open_window, tmp_path, qtbot):
+    """All that recorded sessions with CalCat have told: when they begin is known, and none of their files is here."""
+    with closing(LocalStore(tmp_path / "store", create=True)) as store:
+        put_recorded(store, real_data)
+    wanted = {}
+    for row in recorded_rows(real_data):
+        begin = datetime.fromisoformat(row["begin_at"]).timestamp()
+        wanted.setdefault((row["pdu"], NAMES[int(row["calibration_id"])]), []).append(begin)
+    window = open_window()
+    window.actions_by_name["layout_timeline"].trigger()
+    history, plot = window.history, window.timeline.plot
+    qtbot.waitUntil(lambda: len(history.versions.detectors) == 6)
+    number = 0
+    for detector in history.versions.detectors:
+        for kind in history.versions.calibrations(detector):
+            rows = history.versions.of(detector, kind)
+            assert sorted((one.version.pdu, one.begin.timestamp()) for one in rows) == sorted(
+                (unit, begin) for unit in {one.version.pdu for one in rows} for begin in wanted[unit, kind])
+            number += len(rows)
+    assert number == 869
+    history.choose("FXE_XAD_JF1M", "Offset10Hz")
+    qtbot.waitUntil(lambda: "10 cannot be read: " in window.timeline.told.text())
+    history.choose("FXE_DET_LPD1M-1", "Offset")
+    qtbot.waitUntil(lambda: "79 cannot be read: " in window.timeline.told.text())
+    begins = {one.begin.timestamp() for one in history.rows}
+    qtbot.waitUntil(lambda: {begin for _, times in plot.scene.conditions for begin in times} == begins)
+    first, last = plot.box.viewRange()[0]
+    assert first < min(begins) <= max(begins) < last
+    ticks = [item.getData()[0] for item in plot.strip.items if isinstance(item, pg.PlotCurveItem)]
+    drawn = {begin for times in ticks if times is not None for begin in times if np.isfinite(begin)}
+    pixel = (last - first) / plot.box.width()
+    assert drawn <= begins
+    assert all(min(abs(begin - at) for at in drawn) < 2 * pixel for begin in begins)
+    assert plot.scene.lines == ()
