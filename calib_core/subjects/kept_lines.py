@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 from calib_core.constants.statistics import VersionStatistics
@@ -28,21 +29,97 @@ def in_store(one: Listed) -> bool:
     return isinstance(one.store, LocalStore)
 
 
-@contextmanager
-def _opened(one: Listed) -> Iterator[LocalStore]:
-    """The store of a version, open for whoever asks: other threads have their own."""
+#: Opens the store of a folder for whoever asks, until the end of a block.
+Opening = Callable[[Path], AbstractContextManager[LocalStore]]
+
+
+def opened(folder: Path) -> AbstractContextManager[LocalStore]:
+    """A store that is let go at the end of a block: other threads have their own.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Raises
+    ------
+    BadInput
+        It is gone or damaged.
+    """
+    return closing(LocalStore(folder))
+
+
+class OpenStores:
+    """Stores that stay open as long as they are held, since to open one takes longer than to ask it.
+
+    One asks at a time. A store that was replaced by another one meanwhile is opened anew.
+    """
+
+    def __init__(self) -> None:
+        self._open: dict[Path, tuple[LocalStore, int]] = {}
+        self._one, self._held = threading.Lock(), False
+
+    @contextmanager
+    def __call__(self, folder: Path) -> Iterator[LocalStore]:
+        """The store of a folder; for questions that are answered at once.
+
+        Parameters
+        ----------
+        folder : Path
+
+        Raises
+        ------
+        BadInput
+            It is gone or damaged.
+        """
+        with self._one:
+            store, inode = self._open.pop(folder, (None, 0))
+            if store is not None and inode != _inode(store):
+                store.close()
+                store = None
+            if store is None:
+                store = LocalStore(folder)
+            try:
+                yield store
+            except BaseException:
+                store.close()
+                raise
+            if self._held:
+                self._open[folder] = store, _inode(store)
+            else:
+                store.close()
+
+    def hold(self) -> None:
+        """Keep open from now on what is asked."""
+        self._held = True
+
+    def let_go(self) -> None:
+        """Close them, and from now on each once it was asked; waits for who asks."""
+        self._held = False
+        with self._one:
+            for store, _ in self._open.values():
+                store.close()
+            self._open.clear()
+
+
+def _inode(store: LocalStore) -> int:
+    """Which file the index of a store is; 0 where it is gone."""
+    return store.index.path.stat().st_ino if store.index.path.is_file() else 0
+
+
+def _folder_of(one: Listed) -> Path:
     assert isinstance(one.store, LocalStore)
-    with closing(LocalStore(one.store.folder)) as store:
-        yield store
+    return one.store.folder
 
 
-def kept_numbers(rows: Rows, entry: int) -> dict[tuple[Path, str], KeptLines]:
+def kept_numbers(rows: Rows, entry: int, opening: Opening = opened) -> dict[tuple[Path, str], KeptLines]:
     """Numbers of an entry that stores keep of versions, by their folders and kinds of constants.
 
     Parameters
     ----------
     rows : Rows
     entry : int
+    opening : callable
+        Opens stores.
 
     Raises
     ------
@@ -53,25 +130,27 @@ def kept_numbers(rows: Rows, entry: int) -> dict[tuple[Path, str], KeptLines]:
     for folder, (places, _) in rows.of_stores.items():
         units = {unit for _, unit in rows.units[0]} if len(places) == len(rows) else {
             rows[place].version.pdu for place in places}
-        with closing(LocalStore(folder)) as store:
+        with opening(folder) as store:
             for calibration in rows.kinds:
                 found[folder, calibration] = store.lines.numbers_of(units, calibration, entry)
     return found
 
 
-def kept_groups(one: Listed) -> VersionStatistics | None:
+def kept_groups(one: Listed, opening: Opening = opened) -> VersionStatistics | None:
     """Numbers of a version's groups of pixels that its store keeps; None where it keeps none.
 
     Parameters
     ----------
     one : Listed
+    opening : callable
+        Opens stores.
 
     Raises
     ------
     BadInput
         Their file is gone or damaged.
     """
-    with _opened(one) as store:
+    with opening(_folder_of(one)) as store:
         found = store.lines.of([one.version.number]).get(one.version.number)
     return None if found is None or found.numbers is None else read_blocks(found.blocks, found.sha256)
 
@@ -95,7 +174,7 @@ def made_and_kept(one: Listed) -> tuple[VersionStatistics | None, str]:
     BadInput
         Its file is gone, damaged, or too large.
     """
-    with _opened(one) as store:
+    with opened(_folder_of(one)) as store:
         made = made_anew(store, one.version)
         try:
             if store.index.read_only:
@@ -106,12 +185,14 @@ def made_and_kept(one: Listed) -> tuple[VersionStatistics | None, str]:
     return made.numbers, ""
 
 
-def last_record(folders: Iterable[str]) -> tuple[int, ...]:
+def last_record(folders: Iterable[str], opening: Opening = opened) -> tuple[int, ...]:
     """Number of the last record of each store among some places, which grows with whatever is written there.
 
     Parameters
     ----------
     folders : iterable of str
+    opening : callable
+        Opens stores.
 
     Raises
     ------
@@ -120,17 +201,19 @@ def last_record(folders: Iterable[str]) -> tuple[int, ...]:
     """
     found = []
     for folder in filter(is_index, map(Path, folders)):
-        with closing(LocalStore(folder)) as store:
+        with opening(folder) as store:
             found.append(int(store.index.one("SELECT max(id) FROM chain") or 0))
     return tuple(found)
 
 
-def confirmed_changes(rows: Rows) -> list[tuple[Listed, Confirmed]]:
+def confirmed_changes(rows: Rows, opening: Opening = opened) -> list[tuple[Listed, Confirmed]]:
     """Changes of some versions that were confirmed in their stores, in the order in which they were.
 
     Parameters
     ----------
     rows : Rows
+    opening : callable
+        Opens stores.
 
     Raises
     ------
@@ -139,7 +222,7 @@ def confirmed_changes(rows: Rows) -> list[tuple[Listed, Confirmed]]:
     """
     found: list[tuple[Listed, Confirmed]] = []
     for folder, (places, numbers) in rows.of_stores.items():
-        with closing(LocalStore(folder)) as store:
+        with opening(folder) as store:
             found += [(rows[place], one) for one in confirmations.confirmed(store)
                       for place in places[numbers == one.version]]
     return found
@@ -160,7 +243,7 @@ def confirm(one: Listed, author: str, comment: str) -> None:
     OutputFailed
         The store cannot be written.
     """
-    with _opened(one) as store:
+    with opened(_folder_of(one)) as store:
         confirmations.confirm(store, one.version.number, author, comment)
 
 
@@ -180,7 +263,7 @@ def unconfirm(one: Listed, author: str) -> None:
     OutputFailed
         The store cannot be written.
     """
-    with _opened(one) as store:
+    with opened(_folder_of(one)) as store:
         last = [found.version for found in confirmations.confirmed(store) if found.last]
         if last != [one.version.number]:
             raise BadInput(f"The last confirmation in {store.title} is not that of version {one.version.number} any "

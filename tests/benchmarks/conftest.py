@@ -25,7 +25,7 @@ OPEN = {
     "cold_kernels_of_a_dark": 0.33, "help_beside_other_words": 0.4,
     "correct_agipd1m_vs_numpy": 0.85, "correct_jungfrau_vs_numpy": 0.85,
     "correct_jungfrau_vs_jungfrau_utils_recorded": 0.53, "whole_correction_64_cells": 0.25,
-    "correction_of_more_frames": 0.45, "timeline_of_a_module": 0.75, "statistics_at_injection": 0.75,
+    "correction_of_more_frames": 0.45, "statistics_at_injection": 0.75,
     "inspector_click_to_drawn_during_job": 0.9, "trial_of_flat_light_cloud": 0.5}
 #: A machine that others use too measures no better than this.
 ALLOWED = 0.05

@@ -21,7 +21,7 @@ from calib_core.store.local.packing import pack
 from calib_core.store.local.records import Record, add_act, add_version, microseconds
 from calib_core.store.local.store import LocalStore
 from calib_core.store.statuses import Status
-from calib_core.subjects.kept_lines import kept_numbers
+from calib_core.subjects.kept_lines import OpenStores, kept_numbers
 from calib_core.subjects.known_numbers import KnownNumbers
 from calib_core.subjects.listed import Listed, Rows
 from calib_core.subjects.timeline import Asked, timeline_of
@@ -112,13 +112,15 @@ def plot(qtbot):
 
 
 def test_a_module_is_read_and_drawn(plot, alone, bar, rows):
-    """Read: its lines of the index; which versions there are is known, as it is when a line is looked at."""
-    own = Rows(rows[3])
+    """Read: its lines of the index; which versions there are is known, and the store is open, as they are when a line
+    is looked at."""
+    own, stores = Rows(rows[3]), OpenStores()
+    stores.hold()
     times = np.array([one.begin.timestamp() for one in own])
     values = np.array([value(3, at) for at in range(VERSIONS)])
 
     def ours():
-        timeline = timeline_of(own, KnownNumbers(kept=kept_numbers(own, 0)), Asked())
+        timeline = timeline_of(own, KnownNumbers(kept=kept_numbers(own, 0, stores)), Asked())
         plot.show_scene(scene_of(timeline, "Offset", False, 3, {}))
         return plot.grab()
 
@@ -129,6 +131,7 @@ def test_a_module_is_read_and_drawn(plot, alone, bar, rows):
     ours()
     np.testing.assert_array_equal(plot.scene.lines[0].values, values)
     bar("timeline_of_a_module", ours, other, 0.5)
+    stores.let_go()
 
 
 def test_many_modules_are_drawn_and_zoomed(plot, alone, bar):

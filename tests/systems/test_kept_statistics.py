@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import os
+import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,10 +14,12 @@ import pytest
 
 from calib_core.cli.main import main
 from calib_core.constants.statistics import line_numbers
+from calib_core.errors import BadInput
 from calib_core.store.local.confirmations import confirmed
 from calib_core.store.local.lines import drop_lines
+from calib_core.store.local.making import INDEX
 from calib_core.store.statuses import Status
-from calib_core.subjects.kept_lines import kept_numbers
+from calib_core.subjects.kept_lines import OpenStores, kept_numbers, last_record
 from calib_core.subjects.known_numbers import KnownNumbers
 from calib_core.subjects.timeline import Asked, Timeline, timeline_of
 from calib_core.subjects.version_list import list_versions
@@ -118,3 +122,33 @@ def test_a_read_only_store_says_that_it_keeps_nothing(
     monkeypatch.setattr("calib_core.store.local.index.os.access", lambda path, mode: False)
     assert main(["store", "statistics", "--store", str(kept.store.folder)]) != 0
     assert "cannot be written: it is read-only" in "".join(capsys.readouterr())
+
+
+def files_of(store: Path) -> int:
+    """How often this process has the index of a store open."""
+    found = (os.readlink(one) for one in Path("/proc/self/fd").iterdir() if one.is_symlink())
+    return sum(one == str(store / INDEX) for one in found)
+
+
+def test_a_store_that_is_held_stays_open_and_tells_what_is_there_now(kept: KeptStore, tmp_path: Path) -> None:
+    """Whatever others have written since, and another store that took its place; let go, it is no file of ours."""
+    kept.store.close()
+    folder, stores = tmp_path / "held", OpenStores()
+    shutil.copytree(kept.store.folder, folder)
+    before = last_record([str(folder)])
+    assert last_record([str(folder)], stores) == before
+    assert files_of(folder) == 0
+    stores.hold()
+    assert last_record([str(folder)], stores) == before
+    assert files_of(folder) == 1
+    assert main(["store", "confirm", "--store", str(folder), str(kept.versions[1][STEP])]) == 0
+    assert last_record([str(folder)], stores) > before
+    folder.rename(tmp_path / "away")
+    with pytest.raises(BadInput, match="is no store of constants"), stores(folder):
+        pass
+    assert files_of(tmp_path / "away") == 0
+    shutil.copytree(kept.store.folder, folder)
+    assert last_record([str(folder)], stores) == before
+    assert files_of(folder) == 1
+    stores.let_go()
+    assert files_of(folder) == 0

@@ -34,6 +34,7 @@ _FINDING, _WORKING, _OPENING = "Looking for versions", "Reading versions", "Open
 _LOGIN, _REPORT = "Login to CalCat", "Report on a version"
 _GROUPING, _DECISIONS = "Groups of pixels over time", "Decisions on a version"
 _WATCHING, _CONFIRMING = "Records of stores", "Confirming a change"
+_LEAVING = "Leaving stores"
 #: Begin of the names of the kind that is looked at first where there is one.
 _FIRST = "Offset"
 #: Seconds of reading between two looks at the lines: short at first, then seldom enough to leave most of the time.
@@ -120,16 +121,19 @@ class HistoryPresenter(QObject):
         """Tell whether anybody looks; nothing is read while nobody does."""
         self._shown = shown
         if shown:
+            self._background.drop(_LEAVING)
+            self._known.stores.hold()
             self._take_sources()
             self._work()
             self._watch.start()
         else:
             self._background.drop(_WORKING)
             self._watch.stop()
+            self._background.run(_LEAVING, self._known.stores.let_go, lambda _: None)
 
     def _look_for_records(self) -> None:
         """Go through the places again where somebody has written into a store: another window, or a program."""
-        call = partial(last_record, tuple(self._places))
+        call = partial(last_record, tuple(self._places), self._known.stores)
         self._background.run(_WATCHING, call, self._take_records, self._watch_no_more)
 
     def _watch_no_more(self, error: Exception) -> None:
@@ -405,6 +409,7 @@ class HistoryPresenter(QObject):
     def close(self) -> None:
         """Read no more."""
         self._background.close()
+        self._known.stores.let_go()
 
 
 def first_kind(kinds: Sequence[str]) -> str:

@@ -15,7 +15,14 @@ from calib_core.errors import CalibrationError
 from calib_core.store.local.confirmations import Confirmed
 from calib_core.store.local.pieces import KeptLines
 from calib_core.subjects.groups_over_time import Groups, groups_over_time
-from calib_core.subjects.kept_lines import confirmed_changes, in_store, kept_groups, kept_numbers, made_and_kept
+from calib_core.subjects.kept_lines import (
+    OpenStores,
+    confirmed_changes,
+    in_store,
+    kept_groups,
+    kept_numbers,
+    made_and_kept,
+)
 from calib_core.subjects.known_numbers import KnownNumbers
 from calib_core.subjects.listed import Listed, Rows
 from calib_core.subjects.timeline import Asked, ModuleLine, Timeline, timeline_of
@@ -42,6 +49,8 @@ class Known:
         Versions of stores whose numbers were made here, and why they are not kept; empty where they are.
     unread_groups : dict of Path to str
         Files without groups, and why.
+    stores : OpenStores
+        Where it is asked.
     """
 
     numbers: dict[Path, LineNumbers] = field(default_factory=dict)
@@ -50,6 +59,7 @@ class Known:
     unread: dict[Path, str] = field(default_factory=dict)
     unkept: dict[Path, str] = field(default_factory=dict)
     unread_groups: dict[Path, str] = field(default_factory=dict)
+    stores: OpenStores = field(default_factory=OpenStores)
 
     @property
     def known(self) -> KnownNumbers:
@@ -76,7 +86,7 @@ class Known:
 
     def take_kept(self, rows: Rows, entry: int) -> None:
         """Take what stores keep: numbers that have changed are others from now on."""
-        kept = kept_numbers(rows, entry)
+        kept = kept_numbers(rows, entry, self.stores)
         for key, found in kept.items():
             self._forget_changed(rows, key, found)
         self.kept |= kept
@@ -117,7 +127,7 @@ class Known:
     def read_groups(self, one: Listed) -> None:
         """Read the groups of a version; where they are gone or damaged there are none, which is told."""
         try:
-            found = kept_groups(one) if in_store(one) else None
+            found = kept_groups(one, self.stores) if in_store(one) else None
         except CalibrationError as error:
             self.unread_groups[one.path] = str(error)
         else:
@@ -170,7 +180,7 @@ def work(versions: VersionList, rows: Rows, known: Known, asked: Asked, seconds:
     lacking = sorted(known.lacks(rows, asked.entry), key=lambda one: asked.condition not in (None, one.condition))
     for one in _while(lacking, seconds):
         known.read(one, versions)
-    confirmed = tuple(confirmed_changes(rows))
+    confirmed = tuple(confirmed_changes(rows, known.stores))
     told = (*(row for row, _ in confirmed), *told_in_files(versions, rows))
     begins = {(one.version.pdu, one.begin) for one in told}
     unread, unkept = (tuple(some[one.path] for one in rows if one.path in some) if some else ()
