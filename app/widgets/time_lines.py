@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from calib_core.numerics.rising import last_of_each
+
 #: Lines are broken where neighbouring versions are so many times the usual distance apart, and at least so long.
 _BREAK, _LEAST_BREAK = 7.0, 2 * 86400.0
 #: Points of one screen column that are drawn: the first, the least, the largest and the last.
@@ -178,12 +180,8 @@ def one_in_each(times: np.ndarray, span: tuple[float, float], columns: int) -> n
     if len(inside) <= columns:
         return inside
     starts = np.searchsorted(inside, np.linspace(*span, columns + 1)[:-1])
-    return inside[_once(starts[starts < len(inside)])]
-
-
-def _once(rising: np.ndarray) -> np.ndarray:
-    """Each of some rising numbers once; NumPy's own sorts or hashes them first."""
-    return rising[np.append(True, rising[1:] != rising[:-1])[:len(rising)]]
+    starts = starts[starts < len(inside)]
+    return inside[starts[last_of_each(starts)]]
 
 
 def _broken(times: np.ndarray, breaks: float) -> np.ndarray:
@@ -196,14 +194,15 @@ def _kept(
 ) -> np.ndarray:
     """Rising indices of the first, least, largest and last of each column, and of all of a part."""
     edges = np.linspace(*span, columns + 1)
-    starts = _once(np.concatenate(([0], np.searchsorted(x, edges))))
-    starts = starts[starts < len(x)]
+    starts = np.concatenate(([0], np.searchsorted(x, edges)))
+    starts = starts[last_of_each(starts) & (starts < len(x))]
     ends = np.append(starts[1:], len(x)) - 1
     found = [starts, ends, *(_extreme(y, starts, ufunc, blank) for ufunc, blank in (
         (np.minimum, np.inf), (np.maximum, -np.inf)))]
     if whole is not None:
         found.append(np.arange(np.searchsorted(x, whole[0]), np.searchsorted(x, whole[1], "right")))
-    return _once(np.sort(np.concatenate(found), kind="stable"))
+    kept = np.sort(np.concatenate(found), kind="stable")
+    return kept[last_of_each(kept)]
 
 
 def _extreme(y: np.ndarray, starts: np.ndarray, ufunc: np.ufunc, blank: float) -> np.ndarray:

@@ -15,6 +15,7 @@ from calib_core.axes import Label
 from calib_core.constants.history import Judged, change_rule, judged, share_line
 from calib_core.constants.statistics import LineKind
 from calib_core.numerics.changes import Change, Reference
+from calib_core.numerics.rising import last_of_each
 from calib_core.subjects.known_numbers import KnownNumbers, Numbered
 from calib_core.subjects.listed import Listed, Rows
 from calib_core.subjects.same_conditions import Condition
@@ -181,22 +182,12 @@ def timeline_of(rows: Rows, numbers: KnownNumbers, asked: Asked) -> Timeline:
     unit = "" if first is None else _unit(first.unit, asked.quantity)
     without_map = np.count_nonzero(np.isnan(numbered.column("values")[known]))
     return Timeline(asked, lines, unit, first.entries if first is not None else (), tuple(
-        (condition, _once(rows.seconds[places])) for condition, places in conditions),
+        (condition, (times := rows.seconds[places])[last_of_each(times)]) for condition, places in conditions),
         rows.some(wanted), len(known), len(wanted), int(without_map))
 
 
 def _unit(unit: str, quantity: Quantity) -> str:
     return "logit" if quantity == "bad" else unit
-
-
-def _once(times: _Float) -> _Float:
-    """Rising times, each once."""
-    return times[_last_of_each(times)]
-
-
-def _last_of_each(times: _Float) -> NDArray[np.bool_]:
-    """Whether each of some rising times is the last of those that are the same."""
-    return np.append(times[1:] != times[:-1], True)[:len(times)]
 
 
 def _moments(rows: Iterable[Listed]) -> tuple[Moment, ...]:
@@ -213,7 +204,7 @@ def _by_unit(rows: Rows, known: NDArray[np.intp], numbered: Numbered) -> Iterato
     keys = rows.units[1][known] * len(shapes) + shape[numbered.kind[known]]
     for key in np.flatnonzero(np.bincount(keys)):
         places = known[keys == key]
-        yield places[_last_of_each(rows.seconds[places])]
+        yield places[last_of_each(rows.seconds[places])]
 
 
 def _line(rows: Rows, places: NDArray[np.intp], numbered: Numbered, asked: Asked) -> ModuleLine:
