@@ -6,6 +6,7 @@ import shutil
 from contextlib import closing
 from datetime import UTC, datetime
 
+import h5py
 import numpy as np
 import pytest
 from PyQt6.QtCore import Qt
@@ -14,11 +15,12 @@ from PyQt6.QtWidgets import QLineEdit, QPushButton
 from calib_core.store.local.by_operator import ByOperator
 from calib_core.store.local.candidates import candidates_of
 from calib_core.store.local.confirmations import confirmed
+from calib_core.store.local.index import Index
 from calib_core.store.local.injecting import inject
 from calib_core.store.local.lines import drop_lines
 from calib_core.store.local.store import LocalStore
 from calib_core.store.statuses import STORE_VARIABLE
-from tests.kept_store import MODULES, STEP, VERSIONS, KeptStore, make_kept_store, median, put_real
+from tests.kept_store import DAY, MODULES, STEP, VERSIONS, KeptStore, make_kept_store, median, put_real
 
 #: When all versions are there.
 LATER = datetime(2028, 1, 1, tzinfo=UTC)
@@ -72,7 +74,29 @@ def click(widget, name, qtbot):
     qtbot.mouseClick(widget.findChild(QPushButton, name), Qt.MouseButton.LeftButton)
 
 
-def test_lines_and_asics_are_drawn_without_a_file_and_grow_with_the_store(kept, open_timeline, tmp_path, qtbot):
+def check_zoom_asks_nothing(window, monkeypatch, qtbot):
+    """Neither index nor file is read for another part of the times, near or far, nor for a part that is brushed."""
+    plot, asked = window.timeline.plot, []
+    begin, end = plot.scene.span
+    window.history._watch.stop()  # which asks whether anybody has written
+    qtbot.waitUntil(lambda: not window.history._background._waiting)
+    with monkeypatch.context() as patch:
+        for owner, name in ((Index, "rows"), (LocalStore, "__init__"), (h5py.File, "__init__")):
+            really = getattr(owner, name)
+            patch.setattr(owner, name, lambda *words, really=really, name=name: asked.append(name) or really(*words))
+        for first, last in ((begin + 5 * DAY, begin + 9 * DAY), (end - 30 * DAY, end), (begin, end)):
+            plot.show_times(first, last)
+            plot.set_part((first + DAY, last - DAY))
+            window.grab()
+        plot.set_part(None)
+        qtbot.wait(300)
+    assert asked == []
+    window.history._watch.start()
+
+
+def test_lines_and_asics_are_drawn_without_a_file_and_grow_with_the_store(
+    kept, open_timeline, tmp_path, qtbot, monkeypatch
+):
     """Of the versions but the first there are no files at all."""
     window = open_timeline()
     for module in MODULES:
@@ -83,6 +107,7 @@ def test_lines_and_asics_are_drawn_without_a_file_and_grow_with_the_store(kept, 
     assert "had no statistics" not in window.timeline.told.text()
     qtbot.waitUntil(lambda: window.timeline.plot.heat.rows.shape == (16, VERSIONS)
                     and np.isfinite(window.timeline.plot.heat.rows).all(), timeout=20_000)
+    check_zoom_asks_nothing(window, monkeypatch, qtbot)
     path = put_real(tmp_path / "files", 0, VERSIONS, 107.0)
     with closing(LocalStore(kept.store.folder, clock=lambda: LATER)) as other:  # as another program does
         inject(other, candidates_of(other, [path], ByOperator(confirmed=True)), "carl", "")
