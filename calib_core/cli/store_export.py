@@ -10,7 +10,7 @@ from typing import Any
 
 from calib_core.constants.condition import Value
 from calib_core.store.base import ConstantStore, Query
-from calib_core.store.export_choice import check_room, choose
+from calib_core.store.export_choice import aged_words, check_room, choose
 from calib_core.store.export_summary import Summary, write_summary
 from calib_core.store.exporting import SOME_MISSING, Exported, export, lost_words
 from calib_core.store.unanswered import just_missed
@@ -71,6 +71,8 @@ def lines_of(
     yield from (f"WARN  {one.why}" for one in made if one.why)
     if others := sum(one.fallback for one in there):
         yield f"WARN  {others} of {len(there)} constants are of the other operating condition (fallback)."
+    if aged := aged_words([one.version for one in there if one.version is not None], at, query.take):
+        yield f"WARN  {aged}"
     yield (f"{len(there)} constant{'s' * (len(there) != 1)} copied, {sum(one.bytes for one in there) / 1e6:.1f} MB"
            + lost_words(made) + (f": {summary.path}" if summary else ""))
     if summary is not None and summary.kept:

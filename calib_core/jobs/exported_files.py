@@ -16,7 +16,7 @@ from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.whole_files import Check, Finished, Left, Say, WholeFiles, conditions_in, written
 from calib_core.ranges import parse_numbers
 from calib_core.store.base import ConstantStore, Query, Version
-from calib_core.store.export_choice import Chosen, check_room, choose, missing
+from calib_core.store.export_choice import Chosen, aged_words, check_room, choose, missing
 from calib_core.store.export_summary import row_of, write_summary
 from calib_core.store.exporting import (
     SOME_MISSING,
@@ -134,11 +134,14 @@ class Copies(WholeFiles):
                 yield from just_missed(store, chosen.asked)
 
     def _doubts(self) -> Iterator[str]:
-        for one in self._absent:
-            yield f"There is no {one.calibration} of {one.unit} that answers; it is missing."
+        for lost in self._absent:
+            yield f"There is no {lost.calibration} of {lost.unit} that answers; it is missing."
         others, number = sum(len(one.instead) for one in self._chosen), self.number
         if others:
             yield f"{others} of {number} constants are of the other operating condition (fallback)."
+        for one in self._chosen:
+            if one.asked is not None and (aged := aged_words(one.versions, one.at, one.asked.take)):
+                yield aged
 
     def _item(self, one: Exported) -> Item:
         cells = row_of(one, self._folder, self._at)

@@ -120,6 +120,27 @@ def days_that_count() -> float:
     return float(read_resource("store", "export")["days_closer"])
 
 
+def aged_words(versions: Sequence[Version], at: datetime, take: str) -> str:
+    """Sentence on constants that begin long before or after the time they are wanted for; empty where none does.
+
+    Parameters
+    ----------
+    versions : sequence of Version
+    at : datetime
+        Aware.
+    take : str
+        Which were asked for; of a whole history nothing is told.
+    """
+    most = timedelta(days=float(read_resource("store", "export")["days_that_are_told"]))
+    far = [one for one in versions if one.begin is not None and _away(one, at) > most]
+    if not far or take not in ("prior", "closest"):
+        return ""
+    one = max(far, key=lambda one: _away(one, at))
+    away = f"{_away(one, at).days:,} days {'before' if one.begin is not None and one.begin < at else 'after'}"
+    return (f"{len(far)} of {len(versions)} constants begin{'s' * (len(far) == 1)} more than {most.days} days from "
+            f"{at:%Y-%m-%d %H:%M} UTC; furthest is {one.calibration} of {one.pdu}, {away}.")
+
+
 def with_fallback(
     found: Sequence[Version], others: Sequence[Version], at: datetime, days: float
 ) -> tuple[Version, ...]:

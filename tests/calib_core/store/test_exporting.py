@@ -256,6 +256,27 @@ def test_what_is_of_another_condition_is_told(
     assert "--fallback-days -1 is not allowed; it takes 0 to 36,525" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("at", "take", "told"), [
+    ("2026-04-01T08:00:00Z", "prior", ""),
+    ("2026-04-01T08:00:01Z", "prior", "1 of 1 constants begins more than 30 days from 2026-04-01 08:00 UTC; furthest "
+     f"is {CALIBRATION} of {UNIT}, 30 days before."),
+    ("2025-03-02T08:00Z", "closest", f"furthest is {CALIBRATION} of {UNIT}, 365 days after."),
+    ("2027-03-02T08:00Z", "all", "")])
+@pytest.mark.parametrize("command", [["store", "export"], ["GENERIC", "DBTOH5"]], ids=" ".join)
+def test_what_is_old_is_told(
+    command: list[str], at: str, take: str, told: str, store: LocalStore, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Beyond 30 days; not of those who ask for all that there ever was."""
+    accepted(store, put(tmp_path / "made"))
+    monkeypatch.setenv("CALIBWB_STORE", str(store.folder))
+    assert main([*command, "--karabo-id", DETECTOR, "--at", at, "--take", take, "--out-folder",
+                 str(tmp_path / "out")]) == 0
+    said = [line for line in "".join(capsys.readouterr()).splitlines() if "WARN  " in line and "days from" in line]
+    assert len(said) == bool(told)
+    assert told in "".join(said)
+
+
 def test_lines_of_earlier_exports_into_a_folder_stay(
     store: LocalStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
