@@ -91,7 +91,8 @@ def told_of(namespace: argparse.Namespace, folder: Path, condition: Mapping[str,
     lines, words = timeline.lines, "modules"
     if region is not None:
         lines, words, failed = _of_region(timeline, listed, region, namespace.cell)
-    return Told(timeline, lines, words, timeline.entries[entry], tuple(_notes(timeline, failed, listed.merged)))
+    notes = tuple(_notes(timeline, failed, listed.merged, namespace.quantity))
+    return Told(timeline, lines, words, timeline.entries[entry], notes)
 
 
 def _asked_rows(namespace: argparse.Namespace, listed: VersionList, module: int | None) -> Rows:
@@ -198,8 +199,10 @@ def _chosen(line: ModuleLine, region: _Region, cell: str) -> ChosenPixels:
     return chosen
 
 
-def _notes(timeline: Timeline, failed: Sequence[str], merged: Sequence[str]) -> Iterator[str]:
+def _notes(timeline: Timeline, failed: Sequence[str], merged: Sequence[str], asked: str) -> Iterator[str]:
     of = timeline.rows[-1]
+    if asked not in (timeline.asked.quantity, Asked().quantity):
+        yield f"{of.version.calibration} are flags, of which there is no {asked}: the share of bad pixels is told."
     yield from (one for one in merged if one.startswith(f"{of.detector} {of.version.calibration}: "))
     others = sum(len(times) for _, times in timeline.conditions[1:])
     if others:
@@ -219,7 +222,8 @@ def lines_of(told: Told) -> Iterator[str]:
     told : Told
     """
     unit = f" [{told.timeline.unit}]" if told.timeline.unit else ""
-    yield f"{told.timeline.asked.quantity} of {told.words}, {told.entry}{unit}"
+    quantity = told.timeline.asked.quantity
+    yield f"{'share of bad pixels' if quantity == 'bad' else quantity} of {told.words}, {told.entry}{unit}"
     yield _ROW.format("valid from (UTC)", "module", "unit", "value", "shift", "status", "of")
     for row in rows_of(told):
         yield _ROW.format(row["begin"][:19].replace("T", " "), row["module"], row["unit"], _said(row["value"]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Literal
@@ -154,6 +154,11 @@ class Timeline:
     number: int
     without_map: int
 
+    @property
+    def of_flags(self) -> bool:
+        """Whether the lines are of flags."""
+        return any(one.kind.is_flags for one in self.lines)
+
     @cached_property
     def moments(self) -> tuple[Moment, ...]:
         """Versions of the asked condition by their begins, the newest first."""
@@ -172,13 +177,16 @@ def timeline_of(rows: Rows, numbers: KnownNumbers, asked: Asked) -> Timeline:
     Returns
     -------
     Timeline
+        Of flags, whatever was asked for: their share is the only number that they have.
     """
     conditions = rows.conditions(asked.condition)
     wanted = conditions[0][1] if conditions else np.empty(0, np.intp)
     numbered = numbers.of(rows, asked.entry)
     known = wanted[numbered.kind[wanted] >= 0]
-    lines = tuple(_line(rows, places, numbered, asked) for places in _by_unit(rows, known, numbered))
     first = numbered.kinds[numbered.kind[known[-1]]] if len(known) else None
+    if first is not None and first.is_flags:
+        asked = replace(asked, quantity="bad")
+    lines = tuple(_line(rows, places, numbered, asked) for places in _by_unit(rows, known, numbered))
     unit = "" if first is None else _unit(first.unit, asked.quantity)
     without_map = np.count_nonzero(np.isnan(numbered.column("values")[known]))
     return Timeline(asked, lines, unit, first.entries if first is not None else (), tuple(
@@ -210,19 +218,16 @@ def _by_unit(rows: Rows, known: NDArray[np.intp], numbered: Numbered) -> Iterato
 def _line(rows: Rows, places: NDArray[np.intp], numbered: Numbered, asked: Asked) -> ModuleLine:
     module, unit = rows.units[0][rows.units[1][places[0]]]
     kinds = numbered.kind[places]
-    is_flags = numbered.kinds[kinds[0]].is_flags
-    values, errors = _values(numbered, places, is_flags, asked)
+    values, errors = _values(numbered, places, asked)
     times = rows.seconds[places]
     confirmed = np.flatnonzero(np.isin(times, [begin.timestamp() for of, begin in asked.confirmed if of == unit]))
     return ModuleLine(module, unit, rows.some(places), numbered.kinds[kinds[-1]], times, values,
                       judged(values, errors, change_rule(), confirmed.tolist()))
 
 
-def _values(
-    numbered: Numbered, places: NDArray[np.intp], is_flags: bool, asked: Asked
-) -> tuple[_Float, _Float]:
+def _values(numbered: Numbered, places: NDArray[np.intp], asked: Asked) -> tuple[_Float, _Float]:
     """Numbers of an entry of some versions, and the counting errors of shares; NaN where a version has none."""
-    if asked.quantity != "bad" and not is_flags:
+    if asked.quantity != "bad":
         return numbered.column(f"{asked.quantity} of good")[places], np.zeros(len(places))
     flagged, values = (numbered.column(name)[places] for name in ("flagged", "values"))
     logits, errors = share_line(flagged, np.nan_to_num(values))

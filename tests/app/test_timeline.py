@@ -205,8 +205,16 @@ def test_kinds_conditions_and_numbers_are_chosen(window, timeline, qtbot):
     assert timeline.plot.scene.forming == "reference forming, 2 of 60"
     assert "2 without a bad-pixel map" in timeline.told.text()
     pick(window.constants, "history_kind", "BadPixelsDark")
-    qtbot.waitUntil(lambda: timeline.plot.scene.title.startswith("BadPixelsDark"))
     qtbot.waitUntil(lambda: window.history.timeline.known == len(MODULES) * VERSIONS)
+    qtbot.waitUntil(lambda: timeline.plot.scene.title == "BadPixelsDark bad share")
+    assert (timeline.plot.scene.unit, timeline.quantity.currentText()) == ("logit", "share of bad pixels")
+    assert not timeline.quantity.isEnabled()
+    number = hot(0).sum()
+    assert timeline.plot.scene.lines[0].values[0] == pytest.approx(
+        np.log((number + 0.5) / (hot(0).size - number + 0.5)))
+    pick(window.constants, "history_kind", "Offset")
+    qtbot.waitUntil(lambda: timeline.plot.scene.title == "Offset spread" and timeline.quantity.isEnabled())
+    assert timeline.quantity.currentText() == "spread, good pixels"
 
 
 def pick(widget, name, text):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -103,6 +104,22 @@ def test_a_table_for_people_tells_what_is_missing(folder: Path, capsys: Capture)
     told = capsys.readouterr().out
     assert f"reference forming, {DAYS} of 60" in told
     assert "2 of 8 versions have no bad-pixel map: all of their pixels count." in told
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    ([], ""), (["--quantity", "std"], "WARN  BadPixelsDark are flags, of which there is no std: the share of bad"),
+    (["--region", "0:8-40,100-259"], "")])
+def test_flags_have_a_share_and_nothing_else(folder: Path, capsys: Capture, words: list[str], said: str) -> None:
+    assert main(["store", "timeline", str(folder), "--calibration", "BadPixelsDark", "--modules", "0", *words]) == 0
+    told = capsys.readouterr().out
+    assert re.match(r"share of bad pixels of .*, LIN \[logit\]\n", told)
+    assert said in told
+    assert ("WARN  BadPixelsDark are" in told) is bool(said)
+    part = np.s_[100:260, 8:41, 0] if "--region" in words else np.s_[:]
+    bad = [flags(0, day)[part] != 0 for day in range(DAYS - 1)]
+    expected = [np.log((one.sum() + 0.5) / ((~one).sum() + 0.5)) for one in bad]
+    values = [float(line.split()[4]) for line in told.splitlines()[2:2 + DAYS - 1]]
+    np.testing.assert_allclose(values, expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize(("words", "said"), [

@@ -112,7 +112,7 @@ class ChosenPresenter(QObject):
             self._show_group(line)
             return
         chosen = self._chosen(line) if line is not None and self._history.shown else None
-        asked = chosen and line and (chosen, tuple(one.path for one in line.rows), self._history.asked)
+        asked = chosen and line and (chosen, tuple(one.path for one in line.rows), self._history.timeline.asked)
         if asked == self._asked and (asked or not (self.scope or self.line)):
             return
         self._asked = asked
@@ -160,7 +160,7 @@ class ChosenPresenter(QObject):
         self._kept.move_to_end(chosen)
         while len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
-        call = partial(_read, self._history.versions, line, chosen, known, self._history.asked)
+        call = partial(_read, self._history.versions, line, chosen, known, self._history.timeline.asked)
         self._background.run(_READING, call, partial(self._take, chosen, line))
 
     def _take(self, chosen: ChosenPixels, line: ModuleLine, worked: _Worked) -> None:

@@ -224,6 +224,9 @@ class TimelinePanel(QWidget):
                 self.stage.addItems(labels)
         self.stage.setCurrentIndex(min(self.presenter.asked.entry, len(labels) - 1))
         self.stage.setEnabled(len(labels) > 1)
+        timeline = self.presenter.timeline
+        self.quantity.setCurrentIndex(list(QUANTITIES).index(timeline.asked.quantity))
+        self.quantity.setEnabled(not timeline.of_flags)
 
     def _show_groups(self) -> None:
         """ASICs of the module that is looked at."""

@@ -175,6 +175,9 @@ def test_spread_and_bad_pixels(listed, numbers):
     known = as_lines({one.path: numbers_for(one, listed) for one in own[:30]})
     flags = timeline_of(own, known, Asked(quantity="bad"))
     assert flags.lines[0].values[0] == bad.lines[0].values[0]
+    usual = timeline_of(own, known, Asked())  # the median, which flags have not
+    np.testing.assert_array_equal(usual.lines[0].values, flags.lines[0].values)
+    assert (usual.asked.quantity, usual.unit, usual.of_flags, bad.of_flags) == ("bad", "logit", True, False)
 
 
 def test_a_confirmed_change_begins_a_reference(listed, numbers, timeline):
