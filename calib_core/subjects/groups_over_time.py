@@ -33,6 +33,8 @@ class Groups:
         Rows of memory cells, of whose numbers the median is taken.
     values, errors : (groups, versions) float64
         As those of the line; NaN without a value.
+    others : int
+        Versions that were cut into other groups, and have no value.
     """
 
     line: ModuleLine
@@ -42,6 +44,7 @@ class Groups:
     cell_rows: int
     values: _Float
     errors: _Float
+    others: int
 
     @property
     def shifts(self) -> _Float:
@@ -104,9 +107,11 @@ class Groups:
 
     @property
     def made(self) -> str:
-        """How the numbers of groups are made where they are of several rows of memory cells; else nothing."""
-        several = self.cell_rows > 1 and self.asked.quantity != "bad"
-        return f"median over {self.cell_rows} rows of memory cells" if several else ""
+        """How numbers of groups of several rows of memory cells are made, and how many versions have other groups."""
+        several, number = self.cell_rows > 1 and self.asked.quantity != "bad", self.others
+        return ", ".join(filter(None, (
+            f"median over {self.cell_rows} rows of memory cells" if several else "",
+            f"{number} version{'s' * (number != 1)} cut into other groups left out" if number else "")))
 
 
 def groups_over_time(line: ModuleLine, groups: Mapping[Path, VersionStatistics], asked: Asked) -> Groups:
@@ -122,10 +127,10 @@ def groups_over_time(line: ModuleLine, groups: Mapping[Path, VersionStatistics],
     known = [(place, found) for place, one in enumerate(line.rows) if (found := groups.get(one.path)) is not None]
     shape = next((shape for _, one in reversed(known) if (shape := _shape_of(one))), (1, 0, 0))
     values, errors = np.full((2, len(line.rows), shape[1] * shape[2]), np.nan)
-    for place, found in known:
-        if _shape_of(found)[1:] == shape[1:]:
-            _put(values[place], errors[place], found, asked)
-    return Groups(line, asked, shape[1], shape[2], shape[0], values.T, errors.T)
+    alike = [(place, found) for place, found in known if _shape_of(found)[1:] == shape[1:]]
+    for place, found in alike:
+        _put(values[place], errors[place], found, asked)
+    return Groups(line, asked, shape[1], shape[2], shape[0], values.T, errors.T, len(known) - len(alike))
 
 
 def _shape_of(version: VersionStatistics) -> tuple[int, ...]:

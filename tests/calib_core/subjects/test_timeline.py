@@ -163,6 +163,21 @@ def test_a_group_is_a_line_of_its_own(timeline, groups):
     assert (one.name((64, 64)), one.name((128, 64)), one.made) == ("ASIC", "block of 64 × 64 pixels", "")
 
 
+def test_versions_cut_into_other_groups_are_counted(timeline, groups):
+    """As those of a file of statistics may be; of several rows of memory cells the median is taken, which is said."""
+    line = timeline.lines[0]
+    first = groups[line.rows[0].path]
+    halves = {name: np.concatenate([of[..., :4], of[..., :4] + 9], axis=2) for name, of in vars(first.groups).items()}
+    other = replace(first, groups=type(first.groups)(**halves), flags=None)
+    found = groups_over_time(line, {**groups, line.rows[0].path: other}, Asked())
+    assert found.made == "1 version cut into other groups left out"
+    assert np.isnan(found.values[:, 0]).all()
+    alone = groups_over_time(line, {line.rows[0].path: other}, Asked())
+    assert alone.made == "median over 2 rows of memory cells"
+    wanted = first.groups.median[1, 0, 0, :, :4] + 4.5
+    np.testing.assert_allclose(alone.values[:, 0], wanted.ravel(), rtol=1e-12)
+
+
 def test_spread_and_bad_pixels(listed, numbers):
     rows = listed.of(DETECTOR, "Offset")
     spread = timeline_of(rows, numbers, Asked(quantity="std")).lines[0]
