@@ -58,6 +58,7 @@ class FlatFieldFits(Accumulator):
     cloud: tuple[float, float] = (np.nan, np.nan)
     done: int = 0
     _counts: Array = field(init=False, repr=False)
+    _begun: tuple[slice, float, Start] | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
         self.fits = np.full((len(FF_FIT), int(np.prod(self.histograms.shape))), np.nan, np.float32)
@@ -146,7 +147,7 @@ class FlatFieldFits(Accumulator):
         self, kept: FlatFieldFits, place: tuple[slice, slice], of: OfPixel, at_once: AtOnce,
     ) -> Array:
         counts, known = kept._counts[self.bins], of.values("cloud")
-        start, _ = start_of(self.edges, counts.sum(axis=1, dtype=np.int64), self.expected)
+        start = self._start(kept)
         cloud = self.given or (float(known[self.group]) if known is not None else np.nan)
         if self.model.name == "F3" and not np.isfinite(cloud):
             cloud, _ = self.model.cloud(counts, self.edges, start, counts.sum(axis=0, dtype=np.int64))
@@ -157,6 +158,14 @@ class FlatFieldFits(Accumulator):
         at_once([partial(self._fit, mine, slice(first, first + TILE), start, templates, fits)
                  for first in range(0, mine.shape[1], TILE)])
         return fits.reshape(-1, *some.shape[1:])
+
+    def _start(self, kept: FlatFieldFits) -> Start:
+        """Where fits begin, which is kept beside the counts: it takes as long as the fits of half an ASIC."""
+        known = kept._begun
+        if known is None or known[:2] != (self.bins, self.expected):
+            start, _ = start_of(self.edges, kept._counts[self.bins].sum(axis=1, dtype=np.int64), self.expected)
+            known = kept._begun = self.bins, self.expected, start
+        return known[2]
 
     def _refused(self) -> Iterator[str]:
         """A sentence where the light of the group as a whole is too weak or too strong for gains."""

@@ -56,9 +56,9 @@ def _energy(of_lines: tuple[int, ...], lines: Lines) -> float:
 @njit(nogil=True, cache=True, error_model="numpy")
 def expect(model, theta, axis, tables, curve, expected, slopes):  # type: ignore[no-untyped-def]
     """Fill in the expected counts, (bins,), and their derivatives, (parameters, bins)."""
-    templates, numbers, normal, ways = tables
+    templates, numbers, inside, normal, ways = tables
     if model == SHARED:
-        _shared(theta, axis, templates, numbers, curve, expected, slopes)
+        _shared(theta, axis, templates, numbers, inside, curve, expected, slopes)
     elif model == FREE:
         _free(theta, axis, normal, ways, expected, slopes)
     else:
@@ -66,37 +66,40 @@ def expect(model, theta, axis, tables, curve, expected, slopes):  # type: ignore
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _shared(theta, axis, templates, numbers, curve, expected, slopes):  # type: ignore[no-untyped-def]
+def _shared(theta, axis, templates, numbers, inside, curve, expected, slopes):  # type: ignore[no-untyped-def]
     """Entries, photons, gain, position of no photon, logarithm of noise over gain."""
     total, photons, gain, zero, noise = theta[0], theta[1], theta[2], theta[3], theta[4]
     first, step = numbers[0], numbers[1]
     begin, stride = ((axis[0] - zero) / gain - first) / step, axis[1] / (gain * step)
     low = max(int(begin) - 1, 0)
     high = min(int(begin + stride * (expected.size - 1)) + 3, templates.shape[2])
-    _weigh(templates, numbers, photons, noise, low, high, curve)
-    height = total * axis[1] / gain
+    _weigh(templates, numbers, inside, photons, noise, low, high, curve)
+    height, by_entries = total * axis[1] / gain, axis[1] / gain
+    by_place, sixth = height / (gain * step), 1 / 6
+    # without signs that they might have, numba asks of no index whether it counts from the end
+    one, two, three = np.uint64(1), np.uint64(2), np.uint64(3)
+    density, of_photons, of_noise = curve[0], curve[1], curve[2]
     for b in range(expected.size):
         place = begin + stride * b
         i = min(max(int(place), low + 1), high - 3)
-        t = place - i
-        u, v, w = t + 1, t - 1, t - 2
-        c0, c1, c2, c3 = -t * v * w / 6, u * v * w / 2, -u * t * w / 2, u * t * v / 6
-        value = c0 * curve[0, i - 1] + c1 * curve[0, i] + c2 * curve[0, i + 1] + c3 * curve[0, i + 2]
-        of_photons = c0 * curve[1, i - 1] + c1 * curve[1, i] + c2 * curve[1, i + 1] + c3 * curve[1, i + 2]
-        of_noise = c0 * curve[2, i - 1] + c1 * curve[2, i] + c2 * curve[2, i + 1] + c3 * curve[2, i + 2]
-        tt = 3 * t * t
-        of_place = ((-tt + 6 * t - 2) / 6 * curve[0, i - 1] + (tt - 4 * t - 1) / 2 * curve[0, i]
-                    + (-tt + 2 * t + 2) / 2 * curve[0, i + 1] + (tt - 1) / 6 * curve[0, i + 2]) / step
+        t, k = place - i, np.uint64(i - 1)
+        u, v, w, tt = t + 1, t - 1, t - 2, 3 * t * t
+        c0, c1, c2, c3 = -t * v * w * sixth, u * v * w * 0.5, -u * t * w * 0.5, u * t * v * sixth
+        d0, d1, d2, d3 = (-tt + 6 * t - 2) * sixth, (tt - 4 * t - 1) * 0.5, (-tt + 2 * t + 2) * 0.5, (tt - 1) * sixth
+        h0, h1, h2, h3 = density[k], density[k + one], density[k + two], density[k + three]
+        value, moved = c0 * h0 + c1 * h1 + c2 * h2 + c3 * h3, d0 * h0 + d1 * h1 + d2 * h2 + d3 * h3
         expected[b] = height * value
-        slopes[0, b] = axis[1] / gain * value
-        slopes[1, b] = height * of_photons
-        slopes[2, b] = -height / gain * (value + of_place * (first + step * place))
-        slopes[3, b] = -height / gain * of_place
-        slopes[4, b] = height * of_noise
+        slopes[0, b] = by_entries * value
+        slopes[1, b] = height * (c0 * of_photons[k] + c1 * of_photons[k + one] + c2 * of_photons[k + two]
+                                 + c3 * of_photons[k + three])
+        slopes[2, b] = -by_place * (step * value + moved * (first + step * place))
+        slopes[3, b] = -by_place * moved
+        slopes[4, b] = height * (c0 * of_noise[k] + c1 * of_noise[k + one] + c2 * of_noise[k + two]
+                                 + c3 * of_noise[k + three])
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _weigh(templates, numbers, photons, noise, low, high, curve):  # type: ignore[no-untyped-def]
+def _weigh(templates, numbers, inside, photons, noise, low, high, curve):  # type: ignore[no-untyped-def]
     """Density of some photons at a noise, and its derivatives by both, from ``low`` to ``high``."""
     place = (noise - numbers[2]) / numbers[3]
     j = min(max(int(place), 1), templates.shape[0] - 3)
@@ -111,13 +114,15 @@ def _weigh(templates, numbers, photons, noise, low, high, curve):  # type: ignor
         if n > mean and chance < _IMPROBABLE:
             break
         of_photons, of_noise = (before - chance) * numbers[4], chance / numbers[3]
-        for i in range(low, high):
-            h0, h1, h2, h3 = (templates[j - 1, n, i], templates[j, n, i], templates[j + 1, n, i],
-                              templates[j + 2, n, i])
-            value = c0 * h0 + c1 * h1 + c2 * h2 + c3 * h3
-            curve[0, i] += chance * value
-            curve[1, i] += of_photons * value
-            curve[2, i] += of_noise * (d0 * h0 + d1 * h1 + d2 * h2 + d3 * h3)
+        begin, end = max(low, inside[j + 2, n, 0]), min(high, inside[j + 2, n, 1])
+        h0, h1 = templates[j - 1, n, begin:end], templates[j, n, begin:end]
+        h2, h3 = templates[j + 1, n, begin:end], templates[j + 2, n, begin:end]
+        density, by_photons, by_noise = curve[0, begin:end], curve[1, begin:end], curve[2, begin:end]
+        for i in range(h0.size):  # of parts that begin at 0 numba makes one loop over vectors
+            value = c0 * h0[i] + c1 * h1[i] + c2 * h2[i] + c3 * h3[i]
+            density[i] += chance * value
+            by_photons[i] += of_photons * value
+            by_noise[i] += of_noise * (d0 * h0[i] + d1 * h1[i] + d2 * h2[i] + d3 * h3[i])
         before, chance = chance, chance * mean / (n + 1)
 
 

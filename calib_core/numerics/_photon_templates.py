@@ -25,6 +25,8 @@ PHOTONS = 25
 _STEP = 0.06
 #: Points beside what is asked for, which cubics need.
 _BESIDE = 4
+#: Standard deviations of the noise beyond which nothing is left of the digits that are kept.
+_REACH = 9
 #: Digits that are kept, so that all processors have the same.
 _DIGITS = 12
 
@@ -40,10 +42,18 @@ class Templates:
     numbers : (5,) float64
         First signal and the step of signals, in photons; first logarithm of the noise, its step; mean number of
         photons that leave something in a pixel, for each that hits it.
+    inside : (noises, photons, 2) int64
+        Points from the first to before the last; at all others a density, and those of less noise, is 0.
     """
 
     values: _Array
     numbers: _Array
+    inside: NDArray[np.int64]
+
+    @property
+    def tables(self) -> tuple[_Array, _Array, NDArray[np.int64]]:
+        """All of it, as kernels take it."""
+        return self.values, self.numbers, self.inside
 
     def of(self, photons: int) -> Templates:
         """The same of one number of photons alone; all others add nothing.
@@ -55,7 +65,7 @@ class Templates:
         """
         only = np.zeros_like(self.values)
         only[:, photons] = self.values[:, photons]
-        return Templates(only, self.numbers)
+        return Templates(only, self.numbers, self.inside)
 
     @property
     def noise(self) -> tuple[float, float]:
@@ -99,13 +109,24 @@ def templates_of(
     number = ceil((log(noise[1]) - first) / _STEP) + 2
     of_photon = np.fft.rfft(parts_of_photon(cloud, lines))
     nothing = float(parts_of_photon(cloud, lines)[0])
-    powers = ((of_photon - nothing) / (1 - nothing)) ** np.arange(PHOTONS)[:, None]
+    most = (PHOTONS - 1) * max(energy for energy, _ in lines) + 2 * _REACH * noise[1]
+    # half of the points, which are every other frequency, do where what all photons leave has room among them
+    every = 2 if most < POINTS / 2 / OF_PHOTON else 1
+    powers = ((of_photon[::every] - nothing) / (1 - nothing)) ** np.arange(PHOTONS)[:, None]
     low, high = floor(signal[0] * OF_PHOTON) - _BESIDE, ceil(signal[1] * OF_PHOTON) + _BESIDE
     values = np.empty((number, PHOTONS, high - low + 1))
     for i, sigma in enumerate(np.exp(first + _STEP * np.arange(number))):
-        found = np.fft.irfft(powers * _smearing(sigma), POINTS) * OF_PHOTON
+        found = np.fft.irfft(powers * _smearing(sigma)[::every], POINTS // every) * OF_PHOTON
         values[i] = np.round(np.take(found, np.arange(low, high + 1), axis=1, mode="wrap"), _DIGITS)
-    return Templates(values, np.array([low / OF_PHOTON, 1 / OF_PHOTON, first, _STEP, PIXELS * (1 - nothing)]))
+    numbers = np.array([low / OF_PHOTON, 1 / OF_PHOTON, first, _STEP, PIXELS * (1 - nothing)])
+    return Templates(values, numbers, _inside(values))
+
+
+def _inside(values: _Array) -> NDArray[np.int64]:
+    some, points = values != 0, values.shape[2]
+    ends = np.stack([some.argmax(axis=2), points - some[..., ::-1].argmax(axis=2)], axis=2)
+    ends[~some.any(axis=2)] = points, 0
+    return np.stack([np.minimum.accumulate(ends[..., 0]), np.maximum.accumulate(ends[..., 1])], axis=2)
 
 
 def _smearing(sigma: float) -> _Array:

@@ -52,7 +52,7 @@ BACKGROUND = 1e-4
 _PHOTONS, _GAIN, _NOISE, _ZERO = (0.002, 4.0), (0.6, 1.5), (0.5, 2.0), 0.5
 #: Clouds that are tried first, and by how much those that are tried next are away from the best.
 _CLOUDS, _CLOSER = 6, (0.2, 0.07)
-_NO_TEMPLATES = np.zeros((1, 1, 1)), np.zeros(5)
+_NO_TEMPLATES = Templates(np.zeros((1, 1, 1)), np.zeros(5), np.zeros((1, 1, 2), np.int64))
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def fit_shared(
     first = np.empty((len(counts), 5))
     first[:, 0], first[:, 1] = _first_numbers(counts, edges, start)
     first[:, 2:] = start.gain, start.zero, np.clip(np.log(wide(start.noise, axis) / start.gain), *noise)
-    found = _fitted(SHARED, counts, axis, first, bounds, min_entries, (templates.values, templates.numbers))
+    found = _fitted(SHARED, counts, axis, first, bounds, min_entries, templates)
     return judged(with_noise(found, axis))
 
 
@@ -306,7 +306,7 @@ def expected_counts(
     values[:, columns] = wide(values[:, columns], axis)
     if model == SHARED:
         values[:, 4] = np.log(values[:, 4] / values[:, 2])
-    tables = _NO_TEMPLATES if templates is None else (templates.values, templates.numbers)
+    tables = (_NO_TEMPLATES if templates is None else templates).tables
     made, slopes = np.full((len(values), len(edges) - 1), np.nan), np.empty((values.shape[1], len(edges) - 1))
     for theta, row in zip(values, made, strict=True):
         if np.isfinite(theta).all():
@@ -369,15 +369,15 @@ def _near(counts: _Array, edges: _Array, position: _Array, width: _Array) -> _Ar
 
 def _fitted(
     model: int, counts: _Array, axis: _Array, first: _Array, bounds: _Array, least: int,
-    templates: tuple[_Array, _Array] = _NO_TEMPLATES, ways: _Array | None = None,
+    templates: Templates = _NO_TEMPLATES, ways: _Array | None = None,
 ) -> PeakFits:
     n, parameters = first.shape
-    bins, points = counts.shape[1], templates[0].shape[2]
+    bins, points = counts.shape[1], templates.values.shape[2]
     values, covariance = np.full((n, parameters), np.nan), np.full((n, parameters, parameters), np.nan)
     quality, status = np.full((2, n), np.nan), np.full(n, FEW_ENTRIES, np.uint8)
-    work = (np.empty((3, points)), np.empty(bins), np.empty((parameters, bins)),
+    work = (np.empty((3, points)), np.empty(bins), np.empty((parameters, bins)), np.empty((2, bins)),
             np.empty((parameters, parameters)), np.empty((3, parameters)))
-    tables = (*templates, _normal(), ways_of(ONE_LINE) if ways is None else ways)
+    tables = (*templates.tables, _normal(), ways_of(ONE_LINE) if ways is None else ways)
     _fit.fit(model, writable(counts), axis, tables, first, bounds, BACKGROUND, int(least), work, values, covariance,
              quality, status)
     names = MODELS.get(model) or (*(
