@@ -179,6 +179,8 @@ class Explanation:
         Which other programs can be asked for the same; empty where there are none.
     tried : str
         Parameters that are tried in place of those of the results, and what these were made with; else empty.
+    grows : bool
+        Whether it is made of results of a job that goes on, and will be another one later.
     """
 
     plots: tuple[Plot, ...] = ()
@@ -187,6 +189,7 @@ class Explanation:
     steps: str = ""
     others: str = ""
     tried: str = ""
+    grows: bool = False
 
 
 @dataclass(frozen=True)

@@ -102,14 +102,16 @@ class PixelQuestions:
         """What the method's own results say of a pixel, of methods that explain pixels so."""
         if self.plan is None or module not in self._results:
             return None
+        grows = not self._ended()  # asked before: what comes meanwhile may not be in it
         (method, tried), of = tried_method(self.plan, asked), self._of(module, row, col, at)
         if not method.tries_parts:  # what there is was made with the job's own parameters
-            return self.plan.method.explain_results(self.plan.context, at, of, asked.compared)
+            made = self.plan.method.explain_results(self.plan.context, at, of, asked.compared)
+            return None if made is None else replace(made, grows=grows)
         if tried:  # of which there are no results, but what is known of the module
             known = of.along
             of = replace(of, along=lambda result, axis: np.full_like(known(result, axis), np.nan))
         made = method.explain_results(self.plan.context, at, of, asked.compared)
-        return None if made is None else replace(made, tried=tried)
+        return None if made is None else replace(made, tried=tried, grows=grows)
 
     def _of(self, module: int, row: int, col: int, at: At) -> OfPixel:
         """What there is of a pixel."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import partial
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from PyQt6.QtCore import Qt
 from PyQt6.QtTest import QTest
 
+from calib_core.characterisation.histogram import Histogram
 from calib_core.explanation import Bars, Mark
 from calib_core.jobs.board import State
 from calib_core.jobs.truth_constants import folder_of, write_truth
@@ -17,7 +19,12 @@ from calib_core.simulate.scenes.ff import FlatField
 from calib_core.store.constants import list_constants
 from calib_core.store.histograms import read_histograms
 
+from .scans import press
+
 MODULE, ROW, COLUMN = 3, 100, 70
+PIXELS = 512 * 128
+#: Frames that are counted together where a test looks at them growing: 65,536 samples of an ASIC.
+TOGETHER = 16
 SETTINGS = default_settings("AGIPD500K").with_changes({
     "modules": str(MODULE), "memory_cells": 4, "trains": 60, "proposal": 900462, "dead_share": 0.0})
 SCENE = FlatField(light=0.3)
@@ -32,8 +39,8 @@ def light(tmp_path_factory):
 
 
 @pytest.fixture
-def counted(open_window, light, tmp_path, qtbot):
-    """A window with a finished job of histograms, that was chosen and started as an operator does."""
+def chosen(open_window, light, tmp_path, qtbot):
+    """A window with histograms of a run that are ready to run, chosen as an operator does, in their layout."""
     window = open_window()
     window.resize(1680, 1050)
     window.session.out_folder = tmp_path / "proc"
@@ -54,6 +61,14 @@ def counted(open_window, light, tmp_path, qtbot):
     for name, value in KNOBS.items():
         window.form.page.knobs.put(name, value)
     assert window.session.spec is not None, window.form.reason.text()
+    press(window, qtbot, Qt.Key.Key_F7)  # the layout in which each pixel is explained
+    return window
+
+
+@pytest.fixture
+def counted(chosen, qtbot):
+    """The same window with the finished job in it."""
+    window = chosen
     qtbot.mouseClick(window.form.run_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: window.session.subject is not None)
     job = window.session.subject.job
@@ -61,9 +76,6 @@ def counted(open_window, light, tmp_path, qtbot):
     assert job.board.state is State.DONE, job.board.error
     qtbot.waitUntil(lambda: window.session.shown.picture is not None
                     and window.session.shown.picture.coverage.min() == 1)
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow)
-    qtbot.keyClick(window.maps, Qt.Key.Key_F7)  # the layout in which each pixel is explained
     return window
 
 
@@ -120,3 +132,51 @@ def test_numbers_of_the_module_are_drawn_with_marks_at_whole_photons(counted, qt
     assert "signal" not in window.session.view.at
     presenter.go(mean, 3)
     assert window.session.view.at["cell"] == 3
+
+
+def test_all_that_frames_tell_grows_while_they_are_counted(chosen, monkeypatch, qtbot):
+    """Histogram of the module with its marks, light and means at once, gains of ASICs from 100,000 samples on."""
+    window, gate, add = chosen, threading.Semaphore(0), Histogram.update
+    monkeypatch.setattr(Histogram, "pieces", lambda _, chunk: (
+        chunk.part(slice(first, first + TOGETHER)) for first in range(0, len(chunk), TOGETHER)))
+    monkeypatch.setattr(Histogram, "update", lambda *given: (gate.acquire(), add(*given))[1])
+    window.form.page.resources.put("threads", 1)
+    presenter, session, before = window.courses.presenter, window.session, 0
+    presenter.set_shown(True)
+    qtbot.mouseClick(window.form.run_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: session.subject is not None and session.subject.job.board.state is State.RUNNING)
+    session.set_pixel((MODULE, ROW, COLUMN))
+    try:
+        for times in (1, 2, 3):
+            gate.release()
+            images = times * TOGETHER
+            qtbot.waitUntil(partial(is_at, window, images))
+            spectrum, mean, gain = presenter.courses
+            [(_, counts)] = spectrum.curves
+            assert 0.95 * images * PIXELS < counts.sum() <= images * PIXELS
+            assert (counts >= before).all()
+            before = counts
+            assert [round(x) for x, _ in spectrum.result.marks] == [0, 58, 116, 174, 232, 289]
+            qtbot.waitUntil(partial(bars_are, window.inspector.samples.presenter, "Module", counts))
+            assert len([one for one in drawn(window.inspector.samples.presenter, "Module")
+                        if isinstance(one, Mark)]) == 6
+            # of the first group of memory cells alone there is something
+            [(_, means)] = mean.curves
+            np.testing.assert_allclose(means[:2], 0.3 * 7.2 * 8.041, rtol=0.03)
+            assert np.isnan(means[2:]).all()
+            photons = window.maps.presenter.chosen[0].values(session.shown.picture)
+            assert np.nanmedian(photons) == pytest.approx(0.3, rel=0.2)
+            gains = np.array([values[0] for _, values in gain.curves])
+            assert np.isfinite(gains).all() == (times > 1)
+            np.testing.assert_allclose(gains[np.isfinite(gains)], 7.2, rtol=0.08)
+    finally:
+        gate.release(1000)
+    qtbot.waitUntil(lambda: session.subject.ended)
+
+
+def is_at(window, images):
+    """Whether maps and courses are those of so many frames."""
+    picture, courses = window.session.shown.picture, window.courses.presenter.courses
+    if picture is None or picture.counts is None or len(courses) != 3:
+        return False
+    return picture.counts[0, 0] == images and courses[0].curves[0][1].sum() > 0.95 * images * PIXELS

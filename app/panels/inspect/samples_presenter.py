@@ -21,6 +21,8 @@ SAMPLES_HINT = "Raw samples of the pixel: press “Read raw”"
 class SamplesPresenter(QObject):
     """Explains the selected pixel when asked, or at each click; parameters of the form are tried at once.
 
+    What is made of results of a job that goes on is explained again with each picture that tells of more.
+
     Attributes
     ----------
     follows : bool
@@ -47,7 +49,7 @@ class SamplesPresenter(QObject):
         self.follows = self.corrected = self.compared = False
         self.found: Explanation | None = None
         self._session, self._background = session, background
-        self._of, self._tried = Shown(), Asked()
+        self._of, self._tried, self._asking = Shown(), Asked(), False
         session.pixel_changed.connect(self._take_place)
         session.subject_changed.connect(self._take_place)
         session.picture_changed.connect(self._take_place)
@@ -85,17 +87,26 @@ class SamplesPresenter(QObject):
 
     def explain(self) -> None:
         """Read the samples of the selected pixel at the shown place, where the subject has them."""
+        self._explain(again=False)
+
+    def _explain(self, again: bool) -> None:
         shown = self._session.shown
         if shown.pixel is None or shown.picture is None:
             return
-        self._tried = asked = self._asked()
-        self._background.run(_WORK, partial(shown.subject.explain, *shown.pixel, shown.at, asked),
-                             partial(self._take, shown), self._fail)
+        self._tried, self._asking = self._asked(), True
+        self._background.run(_WORK, partial(shown.subject.explain, *shown.pixel, shown.at, self._tried),
+                             partial(self._take, shown, again), self._fail)
+
+    def _explain_again(self) -> None:
+        """Explain what is made of more results by now, unless that is on its way."""
+        if not self._asking and self.found is not None and self.found.grows:
+            self._explain(again=True)
 
     def _asked(self) -> Asked:
         return Asked(self.corrected, self.compared, *self._session.in_form)
 
-    def _take(self, of: Shown, found: Explanation | None) -> None:
+    def _take(self, of: Shown, again: bool, found: Explanation | None) -> None:
+        self._asking = False
         if found is None:
             said = f"{of.subject.title} has no raw samples to read."
             self.hint.emit(said)
@@ -103,11 +114,14 @@ class SamplesPresenter(QObject):
                 self._session.say("WARN", said)
         self.found = found
         self.explained.emit(found)
-        if found is not None and self.follows:
+        if of.subject.ended:  # since it was asked: no other picture comes
+            self._explain_again()
+        if found is not None and self.follows and not (again and found.grows):  # was tried before
             self._background.run(_TRY, partial(of.subject.try_part, *of.pixel, of.at, self._tried),
                                  lambda _: self._session.refresh(), self._session.tell_trouble, in_turn=True)
 
     def _fail(self, error: Exception) -> None:
+        self._asking = False
         sentence = str(error) if isinstance(error, CalibrationError) else f"Samples cannot be read: {error!r}."
         self.hint.emit(sentence)
         if not self.follows:
@@ -119,8 +133,9 @@ class SamplesPresenter(QObject):
         """Samples of another place do not stay."""
         shown = self._session.shown
         if same_place(shown, self._of):
+            self._explain_again()
             return
-        self._of, self.compared = shown, False
+        self._of, self.compared, self._asking = shown, False, False
         self._background.drop(_WORK)
         if not self.follows or shown.pixel is None or shown.picture is None:
             self.found = None
