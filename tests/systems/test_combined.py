@@ -13,7 +13,7 @@ from extra_data import RunDirectory
 
 from calib_core.cli.main import main
 from calib_core.constants.badpixels import BadPixels
-from calib_core.constants.constant import GAIN_FIELDS, PC_FIT
+from calib_core.constants.constant import CS_FIT, GAIN_FIELDS, PC_FIT
 from calib_core.jobs.truth_constants import folder_of, write_truth
 from calib_core.numerics.combined_gain import Origin
 from calib_core.simulate import Simulated, default_settings, simulate
@@ -33,6 +33,7 @@ SETTINGS = default_settings("AGIPD500K").with_changes({
 #: A short scan of more charge in each step, whose last margin of high and of medium gain is left out.
 SCENE, MARGIN = PulseCapacitor(step_charge=30.0, hook_length=8.0, transition=2), 4
 SHORT = ["--margin-hg", str(MARGIN), "--margin-mg", "5", "--hook-c", "2", "40"]
+CURRENT = CurrentSource(currents="60,120", single_steps=80, spacing=25, transition=2)
 LIGHT = Photons(photon_energy=9.2, photons=600.0, pattern="ramp")
 OF_LIGHT = SETTINGS.with_changes({"trains": 12, "first_run": 20})
 PIXELS = 512 * 128
@@ -150,9 +151,8 @@ def test_the_signal_goes_on_at_the_switch_within_its_errors(given: Given) -> Non
 def with_current(given: Given, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Constants that a scan of the current source is combined into as well."""
     root = tmp_path_factory.mktemp("current")
-    scene = CurrentSource(currents="60,120", single_steps=80, spacing=25, transition=2)
     settings = SETTINGS.with_changes({"trains": 200, "trains_per_sequence": 90, "first_run": 60})
-    scans = simulate(settings, root / "scans", scene=scene)
+    scans = simulate(settings, root / "scans", scene=CURRENT)
     runs = [str(path) for _, path in sorted(scans.runs.items())]
     assert main(["AGIPD", "CS", "--runs", *runs, "--out-folder", str(root / "cs"), "-q", "--single-steps", "80",
                  "--spacing", "25", "--currents", "60,120"]) == 0
@@ -176,6 +176,26 @@ def test_low_gain_goes_on_where_medium_gain_ends_with_a_current_source(given: Gi
     assert abs((low - medium)[good].mean()) < 0.0005
     assert abs(low[good].mean() - 1) < 0.003
     assert abs((alone - medium)[good].mean()) > 0.002
+
+
+def test_steps_from_medium_to_low_gain_are_as_large_as_their_errors(given: Given, with_current: Path) -> None:
+    """Errors are those of both lines under the current that was taken, at the charge at which the pixel switches."""
+    truth, offset = ModuleTruth(SETTINGS, MODULE), stored(given.darks)["Offset"]
+    made, fits = stored(with_current), dict(zip(CS_FIT, stored(with_current.parent / "cs")["FitsCS"], strict=True))
+    charge = truth.switch_charge(1, 0)
+    above = [truth.baseline(stage, 0) + truth.gain(stage, 0) * charge - offset[stage] for stage in range(3)]
+    medium, low = (made["RelativeGain"][stage] * above[stage] + made["OffsetShift"][stage - 1] for stage in (1, 2))
+    # the same charge on the axis of the current source
+    slopes = [CURRENT.truth_of(truth, current, 0).slope[1] for current in (60.0, 120.0)]
+    x = charge * truth.gain(1, 0) / np.where(fits["current"] == 60, *slopes) + CURRENT.dead_time
+    of_medium, of_low = (fits[f"intercept {name} error"] ** 2 + 2 * x * fits[f"covariance {name}"] + (
+        x * fits[f"slope {name} error"]) ** 2 for name in ("MG", "LG"))
+    ratio = truth.gain(1, 0) / truth.gain(2, 0)
+    error = made["RelativeGain"][1] * np.sqrt(of_medium + ratio**2 * of_low)
+    good = (truth.bad == 0) & (made["BadPixelsGain"] == 0).all(axis=0)
+    pull = ((low - medium) / error)[good]
+    assert abs(pull.mean()) < 0.1
+    assert pull.std() == pytest.approx(1, abs=0.1)
 
 
 def test_ratios_of_medium_and_low_gain_are_off_by_their_errors(with_current: Path) -> None:

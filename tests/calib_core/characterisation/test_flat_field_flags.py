@@ -16,7 +16,7 @@ from ..numerics.flat_light import EDGES, GAIN, expected
 
 Array = Any
 ENERGY, CLOUD, PHOTONS, ENTRIES = 9.2, 8.0, 0.3, 20_000
-GOOD, MANY = 1500, 100
+GOOD, MANY = 5000, 100
 DEVIATES, NOT_FITTED, EMPTY = (int(flag) for flag in (
     BadPixels.FF_GAIN_DEVIATION, BadPixels.FF_GAIN_EVAL_ERROR, BadPixels.FF_NO_ENTRIES))
 DRAW = np.random.default_rng(7)

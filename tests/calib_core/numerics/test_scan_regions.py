@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -156,10 +157,10 @@ def test_clusters_are_those_of_scikit_learn():
     """From the same seeds nearly all labels, and no worse a minimum than the best of ten starts of its own."""
     equal = number = 0
     with threadpool_limits(1):
-        for switch in SWITCHES:
-            for losses in LOSSES[:3]:
-                s = scan(8, 600, switch, losses, seed=3)
-                for p in range(8):
+        for length, switch, losses in product((600, 1200), SWITCHES, LOSSES):
+            if (switch, losses) != (20, "gap over the switch"):  # which leaves five samples of high gain
+                s = scan(4, length, switch, losses, seed=3)
+                for p in range(4):
                     features, seeds, used = scan_features(s.x, s.analog[p], s.code[p])
                     label, _ = scan_clusters(s.x, s.analog[p], s.code[p])
                     seeded = KMeans(3, init=seeds, n_init=1, tol=0).fit(features[used])
@@ -168,7 +169,7 @@ def test_clusters_are_those_of_scikit_learn():
                         continue
                     equal += int((seeded.labels_ == label[used]).sum())
                     number += int(used.sum())
-                    if switch >= 60 and p < 3:
+                    if switch >= 60 and p < 2:
                         best = KMeans(3, n_init=10, random_state=0).fit(features[used]).inertia_
                         assert inertia(features[used], label[used]) <= 1.005 * best
     assert equal >= 0.999 * number > 40_000
