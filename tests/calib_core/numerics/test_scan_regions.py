@@ -154,25 +154,27 @@ def test_features_and_seeds_are_those_of_numpy(switch, losses):
 
 
 def test_clusters_are_those_of_scikit_learn():
-    """From the same seeds nearly all labels, and no worse a minimum than the best of ten starts of its own."""
+    """From the same seeds nearly all labels, and no worse a minimum than the best of ten starts of its own.
+
+    With a gap over the switch one cluster is empty, which scikit-learn fills with samples of the others.
+    """
     equal = number = 0
     with threadpool_limits(1):
-        for length, switch, losses in product((600, 1200), SWITCHES, LOSSES):
-            if (switch, losses) != (20, "gap over the switch"):  # which leaves five samples of high gain
-                s = scan(4, length, switch, losses, seed=3)
-                for p in range(4):
-                    features, seeds, used = scan_features(s.x, s.analog[p], s.code[p])
-                    label, _ = scan_clusters(s.x, s.analog[p], s.code[p])
-                    seeded = KMeans(3, init=seeds, n_init=1, tol=0).fit(features[used])
-                    if not (s.there[p] & (np.abs(s.x - s.switch[p]) < ZONE)).any():
-                        assert not (label == TRANSITION).any()  # scikit-learn gives it a part of another
-                        continue
-                    equal += int((seeded.labels_ == label[used]).sum())
-                    number += int(used.sum())
-                    if switch >= 60 and p < 2:
-                        best = KMeans(3, n_init=10, random_state=0).fit(features[used]).inertia_
-                        assert inertia(features[used], label[used]) <= 1.005 * best
-    assert equal >= 0.999 * number > 40_000
+        for length, switch, losses in product((600, 1200), SWITCHES, LOSSES[:3]):
+            s = scan(4, length, switch, losses, seed=3)
+            for p in range(4):
+                features, seeds, used = scan_features(s.x, s.analog[p], s.code[p])
+                label, _ = scan_clusters(s.x, s.analog[p], s.code[p])
+                seeded = KMeans(3, init=seeds, n_init=1, tol=0).fit(features[used])
+                if not (s.there[p] & (np.abs(s.x - s.switch[p]) < ZONE)).any():
+                    assert not (label == TRANSITION).any()
+                    continue
+                equal += int((seeded.labels_ == label[used]).sum())
+                number += int(used.sum())
+                if switch >= 60 and p < 2:
+                    best = KMeans(3, n_init=10, random_state=0).fit(features[used]).inertia_
+                    assert inertia(features[used], label[used]) <= 1.005 * best
+    assert equal >= 0.999 * number > 60_000
 
 
 def inertia(features: Any, label: Any) -> float:
