@@ -105,20 +105,21 @@ def one_series(kept: Array, scans: Sequence[tuple[int, int]], pixels: Array, ste
         The mean over scans, rounded, halves to even numbers; 0 where there is no sample.
     """
     length = min(one for _, one in scans)
-    parts = [kept[begin:begin + length][..., pixels] for begin, _ in scans]
-    merged = parts[0] if len(parts) == 1 else _merged(np.stack(parts), step)
-    signal, code = (np.ascontiguousarray(merged[:, i].T) for i in range(2))
+    parts = np.empty((len(scans), 2, len(pixels), length), np.uint16)
+    for (begin, _), part in zip(scans, parts, strict=True):
+        _turn(kept[begin:begin + length], np.ascontiguousarray(pixels, np.int64), part)
+    signal, code = parts[0] if len(parts) == 1 else _merged(parts, step)
     return signal, code
 
 
 def _merged(parts: Array, step: float) -> Array:
-    """Mean of the samples that there are of each step; 0 where they are of different stages."""
-    there = parts[:, :, :1] > 0
+    """Mean of the samples (scans, 2, pixels, steps) that there are of each; 0 where they are of different stages."""
+    there = parts[:, :1] > 0
     number = there.sum(axis=0)
     total = np.where(there, parts, 0).sum(axis=0, dtype=np.int64)
-    code = np.where(there[:, :, 0], parts[:, :, 1].astype(np.int64), -1)
+    code = np.where(there[:, 0], parts[:, 1].astype(np.int64), -1)
     lowest = np.where(code < 0, 1 << 30, code).min(axis=0)
-    mixed = (code.max(axis=0) - lowest > step / 2)[:, np.newaxis]
+    mixed = code.max(axis=0) - lowest > step / 2
     mean = np.rint(total / np.maximum(number, 1))  # halves to even: upwards, means of two are 0.25 ADU too high
     return np.where(mixed | (number == 0), 0, mean).astype(np.uint16)
 
@@ -131,3 +132,13 @@ def _keep(block, plane, pixels, position, kept):  # type: ignore[no-untyped-def]
         for pixel in pixels:
             here[0, pixel] = block[frame, 0, pixel]
             here[1, pixel] = block[frame, plane, pixel]
+
+
+@njit(nogil=True, cache=True)
+def _turn(kept, pixels, series):  # type: ignore[no-untyped-def]
+    """Samples (positions, 2, pixels of a module) of some pixels as series (2, pixels, positions)."""
+    for position in range(kept.shape[0]):
+        for plane in range(2):
+            row = kept[position, plane]
+            for i in range(pixels.size):
+                series[plane, i, position] = row[pixels[i]]
