@@ -93,7 +93,7 @@ class Correct(ThroughSteps):
         runs = tuple(self._together(one) for one in found.runs)
         told = (f"Run {one.run.label} holds all {one.parts} gain stages in each train; of each pixel the sample of "
                 f"one of them is taken{self._left_out()}." for one in runs if one.run and one.together)
-        return Arrangement(runs, (*found.notes, *told, *_other_bits(kind, runs)))
+        return Arrangement(runs, (*found.notes, *told, *_other_bits(kind, runs), *self.said_of_light()))
 
     def frame_selection(self) -> FrameSelection:
         """Trains and pulses that are corrected, and how many frames at the end of a gain stage are not.

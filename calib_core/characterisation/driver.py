@@ -96,7 +96,7 @@ def gather(method: Method, context: Context, unit: Unit, source: ChunkSource, pr
 
 
 def learn(
-    steps: BoundPipeline, cells: Sequence[int], chunks: Callable[[], Iterator[Frames]], check: Callable[[], None]
+    steps: BoundPipeline, cells: Sequence[int], chunks: Callable[[bool], Iterator[Frames]], check: Callable[[], None]
 ) -> Learned:
     """Have steps look at frames in all the passes that they need before they can be done.
 
@@ -107,7 +107,7 @@ def learn(
     cells : sequence of int
         Memory cells of the frames.
     chunks : callable
-        Gives the frames, once for each pass.
+        Gives the frames, once for each pass, which is that of a common mode or not.
     check : callable
         Asked after each chunk; may raise Cancelled.
 
@@ -119,7 +119,7 @@ def learn(
     passes, ready = FilePasses(steps, cells), steps.read(cells)
     for number in range(passes.number):
         passes.begin(number)
-        for chunk in chunks():
+        for chunk in chunks(passes.of_common_mode):
             passes.images(ready, chunk, np.empty)
             check()
     passes.begin(passes.number)
@@ -157,7 +157,7 @@ def _file_by_file(
         taken = accumulator.beside(buffers)
         for number, which in enumerate(method.passes(context, part)):
             taken.goes_on(part, number)
-            _feed(taken, context, part, which, source, progress)
+            _feed(taken, context, part, which, source, progress, method.sees_more(number))
         if context.sink is not None:
             context.sink.whole(part)
 
@@ -167,10 +167,11 @@ def _file_by_file(
 
 
 def _feed(
-    taken: Accumulator, context: Context, part: Unit, which: slice, source: ChunkSource, progress: Progress
+    taken: Accumulator, context: Context, part: Unit, which: slice, source: ChunkSource, progress: Progress,
+    more: bool = False,
 ) -> None:
     for name in part.inputs:
-        for chunk in source.chunks(part, name, which):
+        for chunk in source.chunks(part, name, which, more):
             for piece in taken.pieces(context.prepared(part, chunk)):
                 taken.update(name, piece)
                 progress(taken, len(piece))

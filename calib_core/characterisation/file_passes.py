@@ -67,6 +67,11 @@ class FilePasses:
         return len(self._places)
 
     @property
+    def of_common_mode(self) -> bool:
+        """Whether the pass is for a step that looks at what frames have in common."""
+        return self._place is not None and self._steps.steps[self._place].step.of_common_mode
+
+    @property
     def learned(self) -> Learned:
         """What steps have learned of the frames in all passes so far."""
         return {place: one.constants for place, one in self._gathered.items() if place != self._place}

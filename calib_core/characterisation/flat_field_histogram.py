@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -112,7 +113,7 @@ class FlatFieldHistogram(ThroughSteps):
         paths = [run.path for run in runs]
         if twice := [run for i, run in enumerate(runs) if run.path in paths[:i]]:
             raise BadInput(f"Run {twice[0].label} is given twice; its frames would be counted twice.")
-        return found
+        return replace(found, notes=(*found.notes, *self.said_of_light()))
 
     def axes(self, context: Context) -> tuple[Axis, ...]:
         """Groups of memory cells, and memory cells; bins, their edges, sums and ASICs beside them.

@@ -34,8 +34,10 @@ class FrameChoice(TrainSelection):
                                           "that is used, by the X-ray gas monitor; all unless given")
     highest_energy: float | None = knob(None, ge=0, le=1e6, unit="µJ", help="Highest energy of the pulse of a frame "
                                         "that is used, by the X-ray gas monitor; all unless given")
-    super_selection: Literal["off", "final"] = knob("off", expert=True, help="Which memory cells are used. off: in "
-        "each train those with light, or enough of it. final: those that have it in any train, in all trains")
+    super_selection: Literal["off", "cm", "final"] = knob("off", expert=True, help="Which memory cells are used. "
+        "off: in each train those with light, or enough of it. cm: the same, but the common mode of memory cells "
+        "looks at those that have it in any train, in all trains. final: those that have it in any train, in all "
+        "trains")
 
     @field_validator("train_ids")
     @classmethod

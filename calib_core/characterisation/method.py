@@ -260,6 +260,16 @@ class Method(Explains, Knobs):
         """
         return (slice(None),)
 
+    def sees_more(self, number: int) -> bool:
+        """Whether a pass looks at frames too that are not used, as :class:`FrameSelection` tells.
+
+        Parameters
+        ----------
+        number : int
+            Of the pass.
+        """
+        return False
+
     def bytes_per_item(self, kind: DetectorType | None, samples: int) -> int:
         """Largest working memory for one entry of a unit's block.
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 from pydantic import field_validator
 
 from calib_core.characterisation.frame_choice import FrameChoice
@@ -9,6 +12,7 @@ from calib_core.characterisation.method import Method
 from calib_core.characterisation.unit import Context, Unit
 from calib_core.correction.pipeline import Pipeline
 from calib_core.correction.step import Step
+from calib_core.detector import FrameSelection
 from calib_core.params import knob
 
 
@@ -51,6 +55,42 @@ class ThroughSteps(FrameChoice, Method):
         tuple of slice
         """
         return (slice(None),) * (1 + self._passes_of_steps)
+
+    def sees_more(self, number: int) -> bool:
+        """Whether a pass is of a common mode that sees one selection of frames for the whole run.
+
+        Returns
+        -------
+        bool
+        """
+        of_passes = [one.of_common_mode for one in self.steps if one.on for _ in range(one.passes)]
+        return self.super_selection == "cm" and number < len(of_passes) and of_passes[number]
+
+    def frame_selection(self) -> FrameSelection:
+        """Trains and pulses that are used, and what the common mode sees of the others.
+
+        Returns
+        -------
+        FrameSelection
+        """
+        seen = any(self.sees_more(number) for number in range(self._passes_of_steps))
+        return replace(super().frame_selection(), seen_whole_run=seen)
+
+    def said_of_light(self) -> Iterator[str]:
+        """Say that one selection for the whole run has no effect, where it has none.
+
+        Yields
+        ------
+        str
+        """
+        selection = self.frame_selection()
+        if self.super_selection == "off":
+            return
+        if not selection.by_light:
+            yield f"--super-selection {self.super_selection} has no effect: no frame is left out for its light."
+        elif self.super_selection == "cm" and not selection.seen_whole_run:
+            yield ("--super-selection cm has no effect: no common mode of memory cells is taken off; --cm with "
+                   "--cm-cells does it.")
 
     def steps_before(self) -> tuple[Step, ...]:
         """All steps: each frame goes through them."""

@@ -231,7 +231,7 @@ Chunk = Frames | Block | Item
 class ChunkSource(Protocol):
     """Where the driver gets a unit's data."""
 
-    def chunks(self, unit: Unit, name: str, which: slice) -> Iterator[Any]:
+    def chunks(self, unit: Unit, name: str, which: slice, more: bool = False) -> Iterator[Any]:
         """Chunks of one arranged input.
 
         Parameters
@@ -242,6 +242,8 @@ class ChunkSource(Protocol):
             Key of the arranged input.
         which : slice
             Frames of each memory cell, by their number in the run.
+        more : bool
+            Whether frames come too that are not used, as :meth:`Method.sees_more` tells.
 
         Yields
         ------

@@ -43,6 +43,7 @@ class AsicCommonMode(Estimator):
     of_frames: ClassVar[OfFrames | None] = OfFrames(
         "commonMode", "ADU", "common mode that was taken off samples of high gain of each ASIC",
         "too few samples were dark", of_asics=True)
+    of_common_mode: ClassVar[bool] = True
     use_when: ClassVar[str] = "Pixels of one ASIC rise and fall together from frame to frame, and most have no light."
     caution: ClassVar[str] = (
         "Signal within the dark range is taken off too: where charge is shared with the next pixel, at a cloud of "

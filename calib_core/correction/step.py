@@ -126,6 +126,8 @@ class Step(Part):
         Whether signals of all gain stages are on one scale after it.
     of_frames : OfFrames, optional
         What it puts of each frame into ``images.found``, float32, for corrected files.
+    of_common_mode : bool
+        Whether its passes look at what frames have in common, of which more may be seen than are corrected.
     """
 
     use_when: ClassVar[str] = ""
@@ -144,6 +146,7 @@ class Step(Part):
     found_help: ClassVar[str] = ""
     one_scale: ClassVar[bool] = False
     of_frames: ClassVar[OfFrames | None] = None
+    of_common_mode: ClassVar[bool] = False
 
     @property
     def found_of_frames(self) -> Mapping[str, OfFrames]:

@@ -95,6 +95,9 @@ class FrameSelection:
         Of the pulse of a frame that is used, µJ; None takes all.
     whole_run : bool
         Whether a memory cell that has light, or enough of it, in one train is used in all.
+    seen_whole_run : bool
+        Whether steps that look at many frames before they are done see such a memory cell in all trains, although it
+        is used in those alone in which it has light.
     pulses : (int, int or None, int)
         Frames of each train that are used, by their place in it: the first, that at which they end, and the step.
     part, parts : int
@@ -126,6 +129,12 @@ class FrameSelection:
     least_energy: float | None = None
     most_energy: float | None = None
     whole_run: bool = False
+    seen_whole_run: bool = False
+
+    @property
+    def by_light(self) -> bool:
+        """Whether frames are left out for their light."""
+        return self.lit != "off" or self.least_energy is not None or self.most_energy is not None
 
     def __post_init__(self) -> None:
         if not 0 <= self.part < self.parts:

@@ -47,7 +47,11 @@ class ModuleFrames:
         Train id of each valid frame.
     loss : Loss
         Trains of the run that the module has no frames of, before the selection.
+    more : ModuleFrames, optional
+        These and others, where steps look at others too before they are done.
     """
+
+    more: ModuleFrames | None = None
 
     def __init__(
         self, run: str, detector: DetectorType, index: ModuleIndex, selection: FrameSelection, loss: Loss,
@@ -86,6 +90,11 @@ class ModuleFrames:
         """Frames left out, by reason; all-zero frames are counted as the reading comes upon them."""
         zero = int(self._zero.sum())
         return {**self._index.excluded, **({ALL_ZERO: zero} if zero else {})}
+
+    @property
+    def seen(self) -> ModuleFrames:
+        """Frames that a common mode looks at before it is done."""
+        return self.more or self
 
     def chunks(
         self, cells: Sequence[int], chunk_bytes: int, which: slice = slice(None), sequences: Sequence[int] = ()
@@ -258,11 +267,13 @@ class ModuleFrames:
     @property
     def index_bytes(self) -> int:
         """Memory of where the frames are, bytes."""
-        return self._index.nbytes + self._zero.nbytes
+        return self._index.nbytes + self._zero.nbytes + (self.more.index_bytes if self.more else 0)
 
     def close(self) -> None:
         """Close the files that frames are read from until they are read again."""
         self._files.close()
+        if self.more:
+            self.more.close()
 
     def check_unchanged(self) -> None:
         """Raise StillWritten where a file was changed or replaced since it was surveyed."""

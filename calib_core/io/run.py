@@ -13,7 +13,15 @@ from typing import Any, Self
 
 import numpy as np
 
-from calib_core.detector import Array, ControlReader, Detector, FrameSelection, Module, SampleStatistics
+from calib_core.detector import (
+    Array,
+    ControlReader,
+    Detector,
+    DetectorType,
+    FrameSelection,
+    Module,
+    SampleStatistics,
+)
 from calib_core.detector.raw_layout import CORRECTED, RAW
 from calib_core.detector.registry import identify
 from calib_core.errors import BadInput, StillWritten, and_others
@@ -228,11 +236,21 @@ class Run:
         with self._lock:
             index = without_strays(detector.type, self.index(detector, module, selection.parts),
                                    selection.cells_in_use)
-            loss, told = self.loss(detector, module, selection), (detector.type, self.label, self.files, selection)
-            if not selection.together:
-                return ModuleFrames(self.label, detector.type, by_light(index, *told), selection, loss)
-            first = by_light(first_stage(index, selection.drop_last), *told)
-            return FramesOfAllStages(self.label, detector.type, first, index, selection, loss)
+            loss = self.loss(detector, module, selection)
+            found = self._of_index(detector.type, index, selection, loss)
+            if selection.seen_whole_run:
+                found.more = self._of_index(detector.type, index, replace(selection, whole_run=True), loss)
+            return found
+
+    def _of_index(
+        self, kind: DetectorType, index: ModuleIndex, selection: FrameSelection, loss: Loss
+    ) -> ModuleFrames:
+        """Frames that have light, where that is asked for."""
+        told = kind, self.label, self.files, selection
+        if not selection.together:
+            return ModuleFrames(self.label, kind, by_light(index, *told), selection, loss)
+        first = by_light(first_stage(index, selection.drop_last), *told)
+        return FramesOfAllStages(self.label, kind, first, index, selection, loss)
 
     def sample(self, detector: Detector, selection: FrameSelection | None = None) -> SampleStatistics:
         """Statistics of three frames of the first module that has any.

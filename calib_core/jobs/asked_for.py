@@ -62,8 +62,7 @@ def frames_left_out(selection: FrameSelection, frames: _Frames, runs: _Runs) -> 
     str
         One sentence for modules of which the same is to be said.
     """
-    by_energy = selection.least_energy is not None or selection.most_energy is not None
-    if by_energy or selection.lit != "off" or selection.sequences or selection.trains or selection.pulses != ALL:
+    if selection.by_light or selection.sequences or selection.trains or selection.pulses != ALL:
         yield from _of_modules(frames, runs, _left_out)
 
 
@@ -101,7 +100,8 @@ def cells_left_out(cells: Sequence[int], used: Sequence[int]) -> Iterator[str]:
 
 def _left_out(frames: ModuleFrames, run: str) -> str:
     causes = ", ".join(f"{number:,} {reason}" for reason, number in frames.excluded.items()) or "none"
-    return f"{len(frames):,} frames of {run} are used; left out are {causes}."
+    seen = "" if frames.seen is frames else f" The common mode of memory cells looks at {len(frames.seen):,}."
+    return f"{len(frames):,} frames of {run} are used; left out are {causes}.{seen}"
 
 
 def _of_modules(frames: _Frames, runs: _Runs, told: Callable[[ModuleFrames, str], str]) -> Iterator[str]:

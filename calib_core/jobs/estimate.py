@@ -212,8 +212,9 @@ def _work_seconds(method: Method, read: int, images: int, threads: int) -> float
 
 def _frames(plan: Plan) -> Iterator[int]:
     for unit in plan.units:
-        for which in plan.method.passes(plan.context, unit):
-            yield from (plan.source.items(unit, key, which) for key in unit.inputs)
+        for number, which in enumerate(plan.method.passes(plan.context, unit)):
+            more = plan.method.sees_more(number)
+            yield from (plan.source.items(unit, key, which, more) for key in unit.inputs)
 
 
 def _room_at(folder: Path) -> int | None:

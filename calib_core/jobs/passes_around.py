@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 
 from calib_core.characterisation.driver import learn
 from calib_core.characterisation.file_passes import Learned
@@ -83,15 +82,15 @@ class PassesAround:
         Cancelled
             :attr:`check` says so.
         """
-        around = frames.around(int(one.train[0]), int(one.cell[0]), TRAINS)
-        key = key_of(frames.file_of(around.sequence), module, steps, selection)
+        around = _Trains.of(frames, int(one.train[0]), int(one.cell[0]))
+        key = key_of(frames.file_of(around.used.sequence), module, steps, selection)
         cells = _cells(steps, frames, int(one.cell[0]))
-        near = key if is_of_job(key) else (*key, around.which.start, around.which.stop, cells)
+        near = key if is_of_job(key) else (*key, *around.key, cells)
 
         def make() -> Known:
             learned = of_jobs(key)
             return _learn(steps, frames, around, cells, self.check) if learned is None else Known(
-                learned, f"of all {around.trains_of_file} trains of its file, by a job")
+                learned, f"of all {around.seen.trains_of_file} trains of its file, by a job")
 
         return self._found(near, make)
 
@@ -108,6 +107,22 @@ class PassesAround:
             return self._kept[key]
 
 
+@dataclass(frozen=True)
+class _Trains:
+    """Frames around one: of those that are used, and of those that the common mode sees."""
+
+    used: Around
+    seen: Around
+
+    @property
+    def key(self) -> tuple[int, ...]:
+        return tuple(end for one in (self.used, self.seen) for end in (one.which.start, one.which.stop))
+
+    @classmethod
+    def of(cls, frames: ModuleFrames, train: int, cell: int) -> _Trains:
+        return cls(*(one.around(train, cell, TRAINS) for one in (frames, frames.seen)))
+
+
 def _cells(steps: BoundPipeline, frames: ModuleFrames, cell: int) -> tuple[int, ...]:
     """Memory cells that the steps look at for one."""
     return tuple(sorted({one for bound in steps.steps if bound.step.passes
@@ -115,12 +130,14 @@ def _cells(steps: BoundPipeline, frames: ModuleFrames, cell: int) -> tuple[int, 
 
 
 def _learn(
-    steps: BoundPipeline, frames: ModuleFrames, around: Around, cells: tuple[int, ...], check: Callable[[], None]
+    steps: BoundPipeline, frames: ModuleFrames, around: _Trains, cells: tuple[int, ...], check: Callable[[], None]
 ) -> Known:
     """Take the frames around through all passes."""
-    chunks = partial(frames.chunks, cells, _CHUNK_BYTES, around.which, (around.sequence,))
-    learned = learn(steps, cells, chunks, check)
-    return Known(learned, _in_words(around))
+    def chunks(of_common_mode: bool) -> Iterator[Frames]:
+        near, those = (around.seen, frames.seen) if of_common_mode else (around.used, frames)
+        return those.chunks(cells, _CHUNK_BYTES, near.which, (near.sequence,))
+
+    return Known(learn(steps, cells, chunks, check), _in_words(around.seen))
 
 
 def _in_words(around: Around) -> str:

@@ -32,7 +32,8 @@ class Progress:
     def _frames(self, unit: Unit) -> int:
         """Items that all passes over a unit read, at least one."""
         passes = self._plan.method.passes(self._plan.context, unit)
-        return max(1, sum(self._plan.source.items(unit, key, which) for which in passes for key in unit.inputs))
+        return max(1, sum(self._plan.source.items(unit, key, which, self._plan.method.sees_more(number))
+                          for number, which in enumerate(passes) for key in unit.inputs))
 
     def add(self, unit: Unit, frames: int) -> None:
         """Count frames of a running unit."""

@@ -43,11 +43,11 @@ class Source:
     chunk_bytes: int
     context: Context = field(default_factory=Context)
 
-    def chunks(self, unit: Unit, name: str, which: slice) -> Iterator[Chunk]:
-        """Chunks of one arranged input of a unit: those frames of each memory cell."""
+    def chunks(self, unit: Unit, name: str, which: slice, more: bool = False) -> Iterator[Chunk]:
+        """Chunks of one arranged input of a unit: those frames of each memory cell, of used or seen ones."""
         if unit.module is None or (unit.module, name) not in self.frames:
             return self._blocks(unit, name)
-        frames, blocks = self.frames[unit.module, name], self.context.blocks(self.context.cells_of(unit))
+        frames, blocks = self._seen(unit.module, name, more), self.context.blocks(self.context.cells_of(unit))
         most = cells_of(self.chunk_bytes, frames.bytes_of_frame)
         parts = (block[first:first + most] for block in blocks for first in range(0, len(block), most))
         return chain.from_iterable(
@@ -108,13 +108,18 @@ class Source:
         return [f"{self.runs[key].label} is done in {n} of {number} parts, since it has no more sequences of files."
                 for key, n in most.items() if n < number]
 
-    def items(self, unit: Unit, name: str, which: slice) -> int:
+    def items(self, unit: Unit, name: str, which: slice, more: bool = False) -> int:
         """Frames, or blocks of constants, that one pass over an input of a unit reads."""
         if unit.module is None or (unit.module, name) not in self.frames:
             found = self.constants.get((unit.module, name))
             return found.number if isinstance(found, WholeFiles) else len(unit.block)
-        have = self.frames[unit.module, name].frames_per_cell
+        have = self._seen(unit.module, name, more).frames_per_cell
         return sum(len(range(have.get(cell, 0))[which]) for cell in self.context.cells_of(unit))
+
+    def _seen(self, module: int, name: str, more: bool) -> ModuleFrames:
+        """Frames of a pass: those that are used, or all that steps see before."""
+        frames = self.frames[module, name]
+        return frames.seen if more else frames
 
     @property
     def index_bytes(self) -> int:

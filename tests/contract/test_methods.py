@@ -140,7 +140,7 @@ class Blocks:
         return (rng.integers(0, 20, shape).astype(np.uint32) if one.rows else
                 rng.integers(0, 2, shape).astype(np.uint32) if one.dtype == "u4" else rng.uniform(1, 9, shape))
 
-    def chunks(self, unit: Unit, name: str, which: slice) -> Iterator[Block]:
+    def chunks(self, unit: Unit, name: str, which: slice, more: bool = False) -> Iterator[Block]:
         yield from (Block(index, self.values[index][name]) for index in unit.block)
 
 
@@ -165,7 +165,7 @@ class Memory:
         self.gain = bits if kind.has_gain_bits else None
         self.signal = kind.signal_plane
 
-    def chunks(self, unit: Unit, name: str, which: slice) -> Iterator[Frames]:
+    def chunks(self, unit: Unit, name: str, which: slice, more: bool = False) -> Iterator[Frames]:
         rank = np.arange(FRAMES) // len(np.unique(self.cell))
         wanted = np.isin(rank, np.arange(FRAMES)[which])
         chosen = np.flatnonzero(np.isin(self.cell, self.context.cells_of(unit)) & wanted)

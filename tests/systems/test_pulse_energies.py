@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,10 @@ import numpy as np
 import pytest
 from extra_data import RunDirectory
 
+from calib_core.constants.badpixels import BadPixels
+from calib_core.jobs.plan import make_plan
+from calib_core.jobs.preview import Preview
+from calib_core.jobs.survey import survey
 from calib_core.jobs.truth_constants import folder_of, write_truth
 from calib_core.simulate import Simulated, default_settings, simulate
 from calib_core.simulate.scenes.photons import Photons
@@ -60,6 +65,14 @@ def corrected_frames(folder: Path) -> set[tuple[int, int]]:
     """Train and memory cell of each corrected frame."""
     cells = RunDirectory(folder)[SOURCE.replace("/DET/3", "/CORR/3").replace("xtdf", "output"), "image.cellId"]
     return set(zip(cells.train_id_coordinates().tolist(), cells.ndarray().ravel().tolist(), strict=True))
+
+
+def corrected_samples(folder: Path, key: str = "image.data") -> dict[tuple[int, int], Array]:
+    """Values of each corrected frame, by train and memory cell."""
+    source = RunDirectory(folder)[SOURCE.replace("/DET/3", "/CORR/3").replace("xtdf", "output")]
+    cells, values = source["image.cellId"], source[key].ndarray()
+    frames = zip(cells.train_id_coordinates().tolist(), cells.ndarray().ravel().tolist(), strict=True)
+    return dict(zip(frames, np.squeeze(values), strict=True))
 
 
 def corrected(light: Simulated, out: Path, capsys: Any, *words: str, run: Path | None = None) -> Result:
@@ -146,6 +159,75 @@ def test_one_selection_for_the_whole_run_keeps_memory_cells(light: Simulated, tm
     kept = np.unique(cells[energies >= least])
     assert 0 < len(kept) < len(np.unique(cells)), "so that this can fail"
     assert corrected_frames(tmp_path) == pairs(trains, cells, np.isin(cells, kept))
+
+
+def test_the_common_mode_alone_looks_at_one_selection_for_the_whole_run(
+    light: Simulated, tmp_path: Path, capsys: Any
+) -> None:
+    """Frames are corrected as if all of the selection were, and are those of their own train."""
+    trains, cells, energies = raw_frames(light.runs["photons"])
+    least = float(np.sort(energies)[len(energies) // 2])
+    seen = np.isin(cells, np.unique(cells[energies >= least]))
+    assert (energies >= least).sum() < seen.sum(), "so that this can fail"
+    asked = ("--xgm-device", DEVICE, "--energy-threshold", repr(least), "--cm", "--cm-row", "4", "--cm-n-itr", "1",
+             "--cm-dark-range", "-100", "100", "--cm-dark-fraction", "0.01")
+    data = {}
+    for way in ("off", "cm", "final"):
+        done = corrected(light, tmp_path / way, capsys, *asked, "--use_super_selection", way)
+        told = f" The common mode of memory cells looks at {seen.sum():,}."
+        assert any(text.endswith(told) for text in done.said) == (way == "cm")
+        data[way] = corrected_samples(tmp_path / way)
+    wanted = pairs(trains, cells, energies >= least)
+    assert data["off"].keys() == data["cm"].keys() == wanted
+    assert data["final"].keys() == pairs(trains, cells, seen)
+    assert all(data["cm"][frame].tobytes() == data["final"][frame].tobytes() for frame in wanted)
+    assert any(data["cm"][frame].tobytes() != data["off"][frame].tobytes() for frame in wanted)
+    parameters = {"xgm_device": DEVICE, "energy_threshold": least, "super_selection": "cm", "cm": True, "cm_row": 4,
+                  "cm_n_itr": 1, "cm_dark_range": (-100.0, 100.0), "cm_dark_fraction": 0.01}
+    found = survey([light.runs["photons"]], family="AGIPD", method="CORRECT").spec(
+        tmp_path / "shown", parameters=parameters,
+        inputs={"run": (str(light.runs["photons"]),), "constants": (str(folder_of(light)),)})
+    preview = Preview.of(make_plan(found))
+    for train, cell in sorted(wanted)[::7]:
+        frame = preview.frame(3, train, cell)
+        assert frame is not None
+        assert preview.passed(3, frame).last.values[0].tobytes() == data["cm"][train, cell].tobytes()
+
+
+def test_pixels_that_never_change_are_those_of_the_frames_that_are_corrected(
+    light: Simulated, tmp_path: Path, capsys: Any
+) -> None:
+    """Against the raw samples of the frames above the threshold alone, though the common mode sees others."""
+    trains, cells, energies = raw_frames(light.runs["photons"])
+    least = float(np.sort(energies)[len(energies) // 2])
+    corrected(light, tmp_path, capsys, "--xgm-device", DEVICE, "--energy-threshold", repr(least), "--mask-zero-std",
+              "--cm", "--cm-n-itr", "1", "--super-selection", "cm")
+    raw, mask = RunDirectory(light.runs["photons"])[SOURCE, "image.data"].ndarray()[:, 0], corrected_samples(
+        tmp_path, "image.mask")
+    of_first, used = trains < np.unique(trains)[5], energies >= least
+    flagged = 0
+    for first, cell in itertools.product((True, False), np.unique(cells).tolist()):
+        mine = np.flatnonzero(used & (of_first == first) & (cells == cell))
+        same = np.ptp(raw[mine], axis=0) == 0 if len(mine) > 1 else np.zeros(raw.shape[1:], bool)
+        flagged += int(same.sum())
+        for frame in mine:
+            found = mask[int(trains[frame]), cell] & int(BadPixels.DATA_STD_IS_ZERO) > 0
+            np.testing.assert_array_equal(found, same)
+    assert flagged > 0
+
+
+def test_one_selection_for_the_whole_run_that_has_no_effect_is_told(
+    light: Simulated, tmp_path: Path, capsys: Any
+) -> None:
+    by_energy = ("--xgm-device", DEVICE, "--energy-threshold", "900")
+    for number, (words, told) in enumerate((
+            (("--super-selection", "cm", *by_energy), "--super-selection cm has no effect: no common mode of memory "
+             "cells is taken off; --cm with --cm-cells does it."),
+            (("--super-selection", "final"), "--super-selection final has no effect: no frame is left out for its "
+             "light."))):
+        said = corrected(light, tmp_path / str(number), capsys, *words).said
+        assert sum("has no effect" in text for text in said) == 1
+        assert any(told in text for text in said)
 
 
 @pytest.mark.parametrize("way", ["offline", "auto"])

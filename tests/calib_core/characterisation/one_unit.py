@@ -21,7 +21,7 @@ class Memory:
     values: Any
     chunk: int = 10_000
 
-    def chunks(self, unit: Unit, name: str, which: slice) -> Iterator[Frames]:
+    def chunks(self, unit: Unit, name: str, which: slice, more: bool = False) -> Iterator[Frames]:
         chosen = np.arange(len(self.values))[which]
         for at in range(0, len(chosen), self.chunk):
             part = chosen[at : at + self.chunk]
