@@ -132,8 +132,6 @@ def test_a_name_stands_for_what_it_means_here(
     (("--spi-hitfinding",), "--spi-hitfinding: hits are not looked for; give false"),
     (("--count-lit-pixels", "true"), "--count-lit-pixels true: lit pixels are not counted; give false"),
     (("--require_ppu_trigger",), "--require_ppu_trigger: trains are not chosen by the pulse picker; give false"),
-    (("--use-super-selection", "cm"),
-     "--use-super-selection cm: the common mode takes the frames that are corrected; give off or final"),
     (("--recast-image-data", "int16"), '--recast-image-data int16: frames are written as float32; give ""'),
 ])
 def test_what_is_not_done_is_refused_in_one_sentence(
@@ -141,6 +139,17 @@ def test_what_is_not_done_is_refused_in_one_sentence(
 ) -> None:
     assert main(["AGIPD", "CORRECT", "--run", str(tmp_path), "--out-folder", str(tmp_path), *words]) == 2
     assert capsys.readouterr().err == f"calibwb: {told}, or leave it out.\n"
+
+
+@pytest.mark.parametrize("image", ["first", "last"])
+def test_offsets_of_which_only_the_name_is_published_are_refused(
+    image: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--run", str(tmp_path), "--out-folder", str(tmp_path), "--offset-image", image]
+    assert main(["DSSC", "CORRECT", *words]) == 2
+    assert capsys.readouterr().err == (
+        f"calibwb: --offset-image {image}: each frame has the offset of its own memory cell, and of which image "
+        "another offset would be is not published; give PP, or leave it out.\n")
 
 
 def test_what_has_no_meaning_is_told_once_for_each_reason(tmp_path: Path, capsys) -> None:
