@@ -26,6 +26,7 @@ from calib_core.store.constants import list_constants
 
 from .command import Result
 from .conftest import characterise
+from .corrected_light import assert_valid
 
 Array = Any
 MODULE, TRAINS = 3, 12
@@ -334,6 +335,7 @@ def unsealed(path: Path) -> list[bytes]:
 
 def test_extra_data_opens_what_was_corrected(light: Simulated, tmp_path: Path, capsys: Any) -> None:
     found = corrected(light, tmp_path, capsys)
+    assert_valid(tmp_path)
     detector = AGIPD1M(RunDirectory(tmp_path), min_modules=1, raw=False)
     array = detector.get_array("image.data", unstack_pulses=False).values[0]
     frames = [values for values, *_ in found.frames()]

@@ -200,6 +200,12 @@ def test_both_stages_of_switching_gain_are_what_was_put_in(
     np.testing.assert_array_equal(gain[~odd], stage[~odd])
     np.testing.assert_array_equal(mask[~odd], 0)
     check_energies(values, switching, ~odd)
+    charge = switching["charge"]
+    for index, per_kev, low, high in ((0, HIGH_GAIN / 16.4, 0.9, 1.0), (1, LOW_GAIN / 0.164, 1.0, 1.1)):
+        near = ~odd & (stage == index) & (charge > low * SWITCH) & (charge <= high * SWITCH)
+        off = values[near] / (charge[near] * per_kev) - 1
+        assert off.std() / np.sqrt(off.size) < 0.0025
+        assert abs(off.mean()) < 0.01
 
 
 DARK_TRAINS = 100

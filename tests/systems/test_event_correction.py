@@ -280,6 +280,22 @@ def test_offsets_of_our_own_dark_serve_as_well(case: Case, few: Simulated, tmp_p
     check(pulls(found, "pixels_rg", kev_of(found)), np.sqrt(1 + 1 / trains))
 
 
+def test_so_do_those_of_the_other_gain_stages(tmp_path: Path, capsys: Any) -> None:
+    """Of the one of these families that has some, in light of many photons."""
+    case, trains = CASES["FASTCCD"], 20
+    made = simulate(default_settings(case.name).with_changes(
+        {"seed": 5, "trains": trains, "common_mode": 0, **case.settings}), tmp_path / "data")
+    characterise(made, tmp_path / "dark")
+    light = lit(case, tmp_path / "light", case.many, common_mode=0, trains=2)
+    [gain] = [str(one.path) for one in list_constants(folder_of(light)) if one.attributes["kind"] == "GainMap"]
+    found = corrected(case, light, tmp_path / "out", capsys, "--constants-gainmap", gain, "--no-common-mode",
+                      "--no-split-events", constants=tmp_path / "dark")
+    of_stage = pulls(found, "pixels_rg")
+    assert len(of_stage) == 3
+    assert all(len(one) for one in of_stage.values())
+    check(of_stage, np.sqrt(1 + 1 / trains))
+
+
 def content(folder: Path) -> dict[str, Array]:
     """Data sets of corrected files by file and name."""
     found: dict[str, Array] = {}

@@ -411,13 +411,18 @@ def test_small_samples_of_a_stage_are_those_of_the_one_before(step: Step, stage:
 
 
 @pytest.mark.parametrize("apart", [-200, 500, 1035])
-def test_it_is_left_out_where_pedestals_lie_too_near_in_any_memory_cell(apart: float) -> None:
+@pytest.mark.parametrize(("step", "stage", "names"), [
+    (ForceHigh(), 1, ("MG", "HG")), (ForceMedium(), 2, ("LG", "MG"))])
+def test_it_is_left_out_where_pedestals_lie_too_near_in_any_memory_cell(
+    step: Step, stage: int, names: tuple[str, str], apart: float
+) -> None:
     offset = np.array([4900, 8000, 11000])[:, None, None, None] * np.ones((3, 2, *SHAPE))
-    offset[1, 1] = 4900 + apart
-    bound = Pipeline([ForceHigh()]).bind(Memory(Offset=of(offset), Noise=of(np.full((3, 2, *SHAPE), 8))), KIND)
+    offset[stage, 1] = offset[stage - 1, 1] + apart
+    bound = Pipeline([step]).bind(Memory(Offset=of(offset), Noise=of(np.full((3, 2, *SHAPE), 8))), KIND)
     assert not bound.steps
     [left] = bound.skipped
-    assert f"offsets of MG lie {apart:.0f} ADU above those of HG (memory cells 3)" in left.reason
+    above, below = names
+    assert f"offsets of {above} lie {apart:.0f} ADU above those of {below} (memory cells 3)" in left.reason
 
 
 def test_memory_cells_without_offsets_have_nothing_that_could_be_forced() -> None:
