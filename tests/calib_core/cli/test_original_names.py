@@ -132,6 +132,7 @@ def test_a_name_stands_for_what_it_means_here(
     (("--spi-hitfinding",), "--spi-hitfinding: hits are not looked for; give false"),
     (("--count-lit-pixels", "true"), "--count-lit-pixels true: lit pixels are not counted; give false"),
     (("--require_ppu_trigger",), "--require_ppu_trigger: trains are not chosen by the pulse picker; give false"),
+    (("--ff-gain", "7.2"), "--ff-gain 7.2: flat-field slopes have their own unit; give 1"),
     (("--recast-image-data", "int16"), '--recast-image-data int16: frames are written as float32; give ""'),
 ])
 def test_what_is_not_done_is_refused_in_one_sentence(
