@@ -293,6 +293,32 @@ def test_memory_cells_beyond_those_of_the_constants_are_flagged(case: Case, tmp_
     assert np.isfinite(values[~second]).mean() > 0.99
 
 
+@pytest.mark.usefixtures("small_jungfrau")
+def test_so_are_those_that_lie_side_by_side_in_a_row(tmp_path: Path, capsys: Any) -> None:
+    """Of a type whose files have all memory cells of a train in one entry."""
+    made = simulate(default_settings("JUNGFRAU").with_changes(
+        {"trains": 3, "first_run": 4, "modules": "1", "memory_cells": 16}), tmp_path / "light",
+        scene=Photons(photons=300.0))
+    write_truth(made)
+    for one in list_constants(folder_of(made)):
+        cells = np.atleast_1d(one.attributes["cells"])
+        rewrite(one, np.take(one.data(), range(9), one.dims.index("cell")), cells[:9])
+    [run] = made.runs.values()
+    done = Result(["JUNGFRAU", "CORRECT", "--run", str(run), "--constants", str(folder_of(made)), "--out-folder",
+                   str(tmp_path / "out")], tmp_path / "out", capsys)
+    assert done.status == 0, done.errors
+    assert [text for text in done.warnings if text.startswith("Offset of module 1 ")
+            and "has no memory cells 9-15 of the run" in text], done.warnings
+    [path] = (tmp_path / "out").glob("CORR-*.h5")
+    values, mask = (content(path, key) for key in ("data.adc", "data.mask"))
+    beyond = content(path, "data.memoryCell") >= 9
+    assert beyond.sum() == 3 * 7
+    assert np.isnan(values[beyond]).all()
+    assert (mask[beyond] & int(BadPixels.NO_DARK_DATA)).all()
+    assert np.isfinite(values[~beyond]).mean() > 0.99
+    assert (mask[~beyond] & int(BadPixels.NO_DARK_DATA) == 0).mean() > 0.99
+
+
 def test_a_pixel_whose_offset_is_no_number_has_no_value_and_is_flagged(
     case: Case, tmp_path: Path, capsys: Any,
 ) -> None:

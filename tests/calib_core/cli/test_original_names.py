@@ -142,15 +142,17 @@ def test_what_is_not_done_is_refused_in_one_sentence(
     assert capsys.readouterr().err == f"calibwb: {told}, or leave it out.\n"
 
 
-@pytest.mark.parametrize("image", ["first", "last"])
-def test_offsets_of_which_only_the_name_is_published_are_refused(
-    image: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("words", "told"), [
+    *((("--offset-image", image), "each frame has the offset of its own memory cell, and of which image another "
+       "offset would be is not published; give PP") for image in ("first", "last")),
+    (("--intra-train-dark", "nearest"), "no source of these runs tells which frames have no light, so none is taken "
+     "off its neighbours; darks of the same pattern of pulses are taken off; give off"),
+])
+def test_offsets_of_other_images_are_refused(
+    words: tuple[str, str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["--run", str(tmp_path), "--out-folder", str(tmp_path), "--offset-image", image]
-    assert main(["DSSC", "CORRECT", *words]) == 2
-    assert capsys.readouterr().err == (
-        f"calibwb: --offset-image {image}: each frame has the offset of its own memory cell, and of which image "
-        "another offset would be is not published; give PP, or leave it out.\n")
+    assert main(["DSSC", "CORRECT", "--run", str(tmp_path), "--out-folder", str(tmp_path), *words]) == 2
+    assert capsys.readouterr().err == f"calibwb: {' '.join(words)}: {told}, or leave it out.\n"
 
 
 def test_what_has_no_meaning_is_told_once_for_each_reason(tmp_path: Path, capsys) -> None:
