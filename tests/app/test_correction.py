@@ -145,6 +145,52 @@ def test_options_are_switched_on_in_the_window(open_window, lit, tmp_path, qtbot
     assert np.isnan(values[noisy]).all()
 
 
+def test_a_common_mode_that_sees_more_frames_is_chosen_in_the_window(open_window, tmp_path, qtbot):
+    """Its switch, the fold for experts, and the choice; how many it sees is told in the log."""
+    settings = default_settings("AGIPD1M").with_changes(
+        {"modules": "3", "memory_cells": 4, "proposal": 900451, "trains": 6, "first_run": 4})
+    light = simulate(settings, tmp_path / "light", scene=Photons(photons=3.0, xgm_energy=1000.0))
+    write_truth(light)
+    window = open_window()
+    window.session.out_folder, window.session.constants_folder = tmp_path / "proc", folder_of(light)
+    window.picker.set_root(light.data_root)
+    qtbot.keyClicks(window.picker.box, "p900451 r4")
+    with qtbot.waitSignal(window.picker.opener.opened):
+        qtbot.keyClick(window.picker.box, Qt.Key.Key_Return)
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    qtbot.keyClick(window.maps, Qt.Key.Key_F6)
+    qtbot.waitUntil(lambda: window.session.spec is not None and window.session.spec.method == "CORRECT")
+    knobs = window.form.page.knobs
+    switch = knobs.fields["cm"].editor
+    QTest.mouseClick(switch, Qt.MouseButton.LeftButton, pos=QPoint(8, switch.height() // 2))
+    for name, text in (("xgm_device", "SPB_XTD_XGM/DOOCS/MAIN"), ("energy_threshold", "1000")):
+        editor = knobs.fields[name].editor
+        editor.setFocus()
+        editor.selectAll()
+        QTest.keyClicks(editor, text)
+        QTest.keyClick(editor, Qt.Key.Key_Return)
+    QTest.mouseClick(knobs.more.heading, Qt.MouseButton.LeftButton)
+    choice = knobs.fields["super_selection"].editor
+    assert choice.isVisible()
+    choice.setFocus()
+    QTest.keyClick(choice, Qt.Key.Key_Down)
+    assert window.session.spec.parameters == {
+        "cm": True, "xgm_device": "SPB_XTD_XGM/DOOCS/MAIN", "energy_threshold": 1000.0, "super_selection": "cm"}
+    qtbot.mouseClick(window.form.run_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: hasattr(window.session.subject, "job"))
+    job = window.session.subject.job
+    qtbot.waitUntil(lambda: job.board.state.ended)
+    assert job.board.state is State.DONE, job.board.error
+    [path] = job.spec.out_folder.glob("CORR-*.h5")
+    with h5py.File(path) as file:
+        used = len(file["INSTRUMENT/SPB_DET_AGIPD1M-1/CORR/3CH0:output/image/data"])
+    assert 0 < used < 24, "trains × memory cells, each of which has such a pulse in some train"
+    told = (f"Of module 3 {used} frames of p900451 r0004 are used; left out are {24 - used} below 1000 µJ. "
+            "The common mode of memory cells looks at 24.")
+    qtbot.waitUntil(lambda: told in window.log.text())
+
+
 def over_cells(window, qtbot, light, source, path):
     """Means of the module are those of the raw and of the corrected file, and gain fractions those of its stages."""
     window.docks.bring("courses")
