@@ -145,8 +145,8 @@ def test_what_is_not_done_is_refused_in_one_sentence(
 @pytest.mark.parametrize(("words", "told"), [
     *((("--offset-image", image), "each frame has the offset of its own memory cell, and of which image another "
        "offset would be is not published; give PP") for image in ("first", "last")),
-    (("--intra-train-dark", "nearest"), "no source of these runs tells which frames have no light, so none is taken "
-     "off its neighbours; darks of the same pattern of pulses are taken off; give off"),
+    (("--intra-train-dark", "nearest"), "frames without light are not taken off their neighbours, since of how many "
+     "of them a dark would be is not settled; offsets of a dark with the same pattern of pulses are; give off"),
 ])
 def test_offsets_of_other_images_are_refused(
     words: tuple[str, str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
