@@ -260,13 +260,13 @@ class Method(Explains, Knobs):
         """
         return (slice(None),)
 
-    def sees_more(self, number: int) -> bool:
+    def sees_more(self, number: int | None = None) -> bool:
         """Whether a pass looks at frames too that are not used, as :class:`FrameSelection` tells.
 
         Parameters
         ----------
-        number : int
-            Of the pass.
+        number : int, optional
+            Of the pass; any of them unless given.
         """
         return False
 

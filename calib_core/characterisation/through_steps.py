@@ -56,7 +56,7 @@ class ThroughSteps(FrameChoice, Method):
         """
         return (slice(None),) * (1 + self._passes_of_steps)
 
-    def sees_more(self, number: int) -> bool:
+    def sees_more(self, number: int | None = None) -> bool:
         """Whether a pass is of a common mode that sees one selection of frames for the whole run.
 
         Returns
@@ -64,16 +64,16 @@ class ThroughSteps(FrameChoice, Method):
         bool
         """
         of_passes = [one.of_common_mode for one in self.steps if one.on for _ in range(one.passes)]
-        return self.super_selection == "cm" and number < len(of_passes) and of_passes[number]
+        return self.super_selection == "cm" and any(of_passes if number is None else of_passes[number:number + 1])
 
     def frame_selection(self) -> FrameSelection:
-        """Trains and pulses that are used, and what the common mode sees of the others.
+        """Trains and pulses that are used, and what a common mode would see of the others, also while it is off.
 
         Returns
         -------
         FrameSelection
         """
-        seen = any(self.sees_more(number) for number in range(self._passes_of_steps))
+        seen = self.super_selection == "cm" and any(one.of_common_mode for one in self.steps)
         return replace(super().frame_selection(), seen_whole_run=seen)
 
     def said_of_light(self) -> Iterator[str]:
@@ -88,7 +88,7 @@ class ThroughSteps(FrameChoice, Method):
             return
         if not selection.by_light:
             yield f"--super-selection {self.super_selection} has no effect: no frame is left out for its light."
-        elif self.super_selection == "cm" and not selection.seen_whole_run:
+        elif self.super_selection == "cm" and not self.sees_more():
             yield ("--super-selection cm has no effect: no common mode of memory cells is taken off; --cm with "
                    "--cm-cells does it.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -46,7 +47,7 @@ def not_there(selection: FrameSelection, frames: _Frames, runs: _Runs, cells: in
     yield from dict.fromkeys(filter(None, (run.lacks(selection) for run in runs.values())))
 
 
-def frames_left_out(selection: FrameSelection, frames: _Frames, runs: _Runs) -> Iterator[str]:
+def frames_left_out(selection: FrameSelection, frames: _Frames, runs: _Runs, more: bool = False) -> Iterator[str]:
     """Say how many frames are used where some were chosen by trains, pulses or light, and why others are not.
 
     Parameters
@@ -56,6 +57,8 @@ def frames_left_out(selection: FrameSelection, frames: _Frames, runs: _Runs) -> 
         By module and key of the run.
     runs : mapping
         By key.
+    more : bool
+        Whether a common mode sees others too.
 
     Yields
     ------
@@ -63,7 +66,7 @@ def frames_left_out(selection: FrameSelection, frames: _Frames, runs: _Runs) -> 
         One sentence for modules of which the same is to be said.
     """
     if selection.by_light or selection.sequences or selection.trains or selection.pulses != ALL:
-        yield from _of_modules(frames, runs, _left_out)
+        yield from _of_modules(frames, runs, partial(_left_out, more))
 
 
 def cells_used(cells: Sequence[int], axis: Axis | None) -> tuple[int, ...]:
@@ -98,9 +101,9 @@ def cells_left_out(cells: Sequence[int], used: Sequence[int]) -> Iterator[str]:
                f"({_named([(one, one) for one in used])}); the other {len(cells) - len(used):,} are in no constant.")
 
 
-def _left_out(frames: ModuleFrames, run: str) -> str:
+def _left_out(more: bool, frames: ModuleFrames, run: str) -> str:
     causes = ", ".join(f"{number:,} {reason}" for reason, number in frames.excluded.items()) or "none"
-    seen = "" if frames.seen is frames else f" The common mode of memory cells looks at {len(frames.seen):,}."
+    seen = f" The common mode of memory cells looks at {len(frames.seen):,}." if more else ""
     return f"{len(frames):,} frames of {run} are used; left out are {causes}.{seen}"
 
 

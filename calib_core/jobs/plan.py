@@ -310,7 +310,7 @@ def _of_runs(spec: JobSpec, family: Family, method: Method, opened: dict[Path, R
         room_of(spec.memory_mb << 20, source.index_bytes), left_out,
         (*_notes(spec, found, left_out), *lacking, *unsure, *_of_time(spec, runs, method.outputs(kind)),
          *before.told, *fewer),
-        before, tuple(frames_left_out(method.frame_selection(), frames, runs)), lacking,
+        before, tuple(frames_left_out(method.frame_selection(), frames, runs, method.sees_more())), lacking,
     ))
 
 

@@ -185,9 +185,9 @@ def test_the_common_mode_alone_looks_at_one_selection_for_the_whole_run(
     parameters = {"xgm_device": DEVICE, "energy_threshold": least, "super_selection": "cm", "cm": True, "cm_row": 4,
                   "cm_n_itr": 1, "cm_dark_range": (-100.0, 100.0), "cm_dark_fraction": 0.01}
     found = survey([light.runs["photons"]], family="AGIPD", method="CORRECT").spec(
-        tmp_path / "shown", parameters=parameters,
+        tmp_path / "shown", parameters={**parameters, "cm": False},
         inputs={"run": (str(light.runs["photons"]),), "constants": (str(folder_of(light)),)})
-    preview = Preview.of(make_plan(found))
+    preview = Preview.of(make_plan(found)).with_parameters(parameters)  # its switch, of the same frames
     for train, cell in sorted(wanted)[::7]:
         frame = preview.frame(3, train, cell)
         assert frame is not None

@@ -20,7 +20,7 @@ def frames(trains: list[int], sequences: tuple[int, ...] = (0,), **excluded: int
             return len(self.train)
 
     some: Any = Some()
-    some.sequences, some.excluded, some.cells, some.seen = sequences, excluded, (0, 1, 4), some
+    some.sequences, some.excluded, some.cells = sequences, excluded, (0, 1, 4)
     return some
 
 
