@@ -46,7 +46,7 @@ class Method(Explains, Knobs):
     #: Whether maps of an entry of ``split`` come tile by tile, so that pixels are counted while a job runs.
     by_tile: ClassVar[bool] = False
     #: What it is good for: a window has panels for each kind of work.
-    work: ClassVar[Literal["dark", "correction", "gain", "export", "injection", "statistics"]] = "dark"
+    work: ClassVar[Literal["dark", "correction", "gain", "export", "injection", "statistics", "keeping"]] = "dark"
     #: Parameter with which a job tells what it would do and writes nothing; empty where it is planned and not run.
     looks_by: ClassVar[str] = ""
     combines: ClassVar[str] = ""

@@ -11,7 +11,7 @@ from calib_core.axes import At, Result
 from calib_core.characterisation.checks import Check
 from calib_core.characterisation.inputs import Input
 from calib_core.characterisation.method import Method
-from calib_core.characterisation.outputs import ExportOutput, InjectionOutput, Output
+from calib_core.characterisation.outputs import ExportOutput, InjectionOutput, Output, TableOutput
 from calib_core.characterisation.unit import Accumulator, Context, Item, Maps, Unit
 from calib_core.detector import DetectorType
 from calib_core.params import knob
@@ -199,3 +199,42 @@ class Inject(WholeFiles):
         tuple of Output
         """
         return (InjectionOutput(TABLE),)
+
+
+class KeepStatistics(WholeFiles):
+    """Statistics of versions of a store made anew of their files, and kept there, version by version.
+
+    Timelines are drawn of them. Those of new versions are made while they are injected.
+    """
+
+    command: ClassVar[str] = "KEEP_STATS"
+    title: ClassVar[str] = "Statistics of a store anew"
+    verb: ClassVar[str] = "Make"
+    use_when: ClassVar[str] = "A store has versions without statistics, or with those of another program."
+    caution: ClassVar[str] = "Every file is read as a whole."
+    work = "keeping"
+    table_title: ClassVar[str] = "Versions"
+    table_help: ClassVar[str] = "Whose statistics were made and kept, and why others were not"
+    columns: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("version", "i8"), ("unit", "O"), ("calibration", "O"), ("valid from (UTC)", "O"), ("state", "O"))
+
+    versions: str = knob("", help="Numbers of versions, such as 3,7-12; those that have no statistics unless given")
+
+    def inputs(self, kind: DetectorType | None) -> tuple[Input, ...]:
+        """The store.
+
+        Returns
+        -------
+        tuple of Input
+        """
+        return (Input("store", "store", "constants", optional=True, whole=True,
+                      help="folder of a store; your own unless given"),)
+
+    def outputs(self, kind: DetectorType | None) -> tuple[Output, ...]:
+        """The table.
+
+        Returns
+        -------
+        tuple of Output
+        """
+        return (TableOutput(TABLE),)

@@ -46,7 +46,7 @@ from calib_core.store.local.injection_table import REFUSED, UNSURE, examine_all,
 from calib_core.store.local.making import shared_over_a_network
 from calib_core.store.local.placing import check_time, type_of_unit
 from calib_core.store.local.records import Place
-from calib_core.store.local.remaking import keep, made_anew
+from calib_core.store.local.remaking import made_words, remade, without_statistics
 from calib_core.store.local.store import LocalStore, described
 from calib_core.store.opening import open_store, usual_store
 from calib_core.store.serving.server import Server
@@ -212,18 +212,14 @@ def statistics(namespace: Namespace) -> int:
     with closing(_opened(namespace)) as store:
         if store.index.read_only:
             raise OutputFailed(f"{store.title} cannot be written: {store.index.read_only}.")
-        asked = _versions(store, namespace.versions) if namespace.versions else store.named(store.lines.lacking())
+        asked = _versions(store, namespace.versions) if namespace.versions else without_statistics(store)
         failed = list[str]()
         with _progress(namespace, "done") as told:
-            for done, one in enumerate(asked, 1):
-                try:
-                    keep(store, one, made_anew(store, one))
-                except BadInput as error:
-                    failed.append(str(error))
+            for done, (_, why) in enumerate(remade(store, asked), 1):
+                failed += [why] if why else []
                 told(done, len(asked))
         number = len(asked) - len(failed)
-        lines = [*(f"! {sentence}" for sentence in failed),
-                 f"{store.title}: statistics of {number} version{'s' * (number != 1)} made and kept"]
+        lines = [*(f"! {sentence}" for sentence in failed), made_words(store.title, number)]
         _print(namespace, {"made": number, "failed": failed}, lines)
     return int(bool(failed))
 

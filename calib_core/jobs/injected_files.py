@@ -12,7 +12,7 @@ from calib_core.characterisation.whole_files import Inject
 from calib_core.constants.expert_mask import author_here
 from calib_core.errors import BadParameter
 from calib_core.jobs.spec import JobSpec
-from calib_core.jobs.whole_files import Check, Finished, Say, WholeFiles, conditions_in, written
+from calib_core.jobs.whole_files import WITH_MAP, Check, Finished, Say, WholeFiles, conditions_in, written
 from calib_core.store.constant_paths import constant_files
 from calib_core.store.local.by_operator import ByOperator
 from calib_core.store.local.index import is_index
@@ -37,8 +37,6 @@ from calib_core.typed import parse_path, parse_time
 
 #: Table of an injection.
 INJECTION = "injection.csv"
-#: Size of a constant with its map: offsets have eight bytes for a value, flags four.
-_WITH_MAP = 1.6
 
 
 class Injection(WholeFiles):
@@ -82,7 +80,7 @@ class Injection(WholeFiles):
     def largest(self) -> int:
         """Bytes of the largest file, with its bad-pixel map where numbers are made of both."""
         largest = max((path.stat().st_size for path in self._paths if path.is_file()), default=0)
-        return largest if self._method.look_only else int(_WITH_MAP * largest)
+        return largest if self._method.look_only else int(WITH_MAP * largest)
 
     def items(self) -> Iterator[Item]:
         """Look at one after the other.

@@ -19,6 +19,8 @@ from calib_core.typed import is_number, parse_number
 Say = Callable[[str, str], None]
 #: Asked between pieces of work; may raise Cancelled.
 Check = Callable[[], None]
+#: Size of a constant with its map: offsets have eight bytes for a value, flags four.
+WITH_MAP = 1.6
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from calib_core.characterisation.method import Method
-from calib_core.characterisation.whole_files import Export, Inject
+from calib_core.characterisation.whole_files import Export, Inject, KeepStatistics
 from calib_core.jobs.exported_files import Copies
 from calib_core.jobs.injected_files import Injection
+from calib_core.jobs.remade_statistics import Remade
 from calib_core.jobs.spec import JobSpec
 from calib_core.jobs.whole_files import WholeFiles
 
@@ -30,5 +31,7 @@ def whole_files_of(spec: JobSpec, method: Method, paths: Sequence[Path]) -> Whol
     """
     if isinstance(method, Export):
         return Copies(spec, method, paths)
+    if isinstance(method, KeepStatistics):
+        return Remade(spec, method, paths)
     assert isinstance(method, Inject)  # no other input takes whole files
     return Injection(spec, method, paths)

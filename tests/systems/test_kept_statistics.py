@@ -8,21 +8,29 @@ import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
 from calib_core.cli.main import main
-from calib_core.constants.statistics import line_numbers
+from calib_core.constants.statistics import COLUMNS, line_numbers
 from calib_core.errors import BadInput
+from calib_core.jobs.board import State
+from calib_core.jobs.job import Job
+from calib_core.jobs.spec import JobSpec
+from calib_core.store.local import remaking
 from calib_core.store.local.confirmations import confirmed
 from calib_core.store.local.lines import drop_lines
 from calib_core.store.local.making import INDEX
+from calib_core.store.local.store import LocalStore
 from calib_core.store.statuses import Status
 from calib_core.subjects.kept_lines import OpenStores, kept_numbers, last_record
 from calib_core.subjects.known_numbers import KnownNumbers
 from calib_core.subjects.timeline import Asked, Timeline, timeline_of
 from calib_core.subjects.version_list import list_versions
+from tests.calib_core.store.constant_files import UNIT, put
 from tests.kept_store import MODULES, STEP, VERSIONS, KeptStore, make_kept_store, median
 
 from .command import Capture
@@ -114,6 +122,92 @@ def test_numbers_are_made_anew_and_what_cannot_be_is_told(kept: KeptStore, capsy
     said = capsys.readouterr().out
     assert "cal.5.0.h5 cannot be read" in said
     assert gone not in kept.store.lines.lacking()  # what was kept stays
+
+
+@pytest.fixture
+def injected(tmp_path: Path) -> Iterator[LocalStore]:
+    """A store with three versions that have their files, and no statistics any more."""
+    paths = [str(put(tmp_path / "made", number)) for number in (1, 2, 3)]
+    assert main(["store", "inject", "--store", str(tmp_path / "store"), *paths]) == 0
+    with closing(LocalStore(tmp_path / "store")) as store:
+        with store.writing() as writing:
+            drop_lines(writing, [1, 2, 3])
+        assert store.lines.lacking() == [1, 2, 3]
+        yield store
+
+
+def job_of(store: LocalStore, out: Path, **parameters: object) -> Job:
+    return Job(JobSpec(family="GENERIC", method="KEEP_STATS", out_folder=out, parameters=dict(parameters),
+                       inputs={"store": (str(store.folder),)}))
+
+
+def test_a_job_makes_them_version_by_version(injected: LocalStore, tmp_path: Path) -> None:
+    job = job_of(injected, tmp_path / "out", versions="1,3")
+    try:
+        job.start()
+        assert job.wait(60)
+        assert job.board.state is State.DONE, job.board.error
+        assert (job.board.status, injected.lines.lacking()) == (0, [2])
+        assert any("statistics of 2 versions made and kept." in one.text for one in job.board.messages)
+        [table] = (one.path for one in job.board.outputs)
+        rows = list(csv.DictReader(line for line in table.read_text().splitlines() if not line.startswith("# ")))
+        assert [(row["version"], row["calibration"], row["state"]) for row in rows] == [
+            (number, "OffsetEPix100", "made and kept") for number in ("1", "3")]
+    finally:
+        job.close()
+    with h5py.File(injected.named([1])[0].path) as file:
+        values = file[f"{UNIT}/OffsetEPix100/0/data"][...]
+    kept = injected.lines.of([1])[1].numbers
+    assert kept is not None
+    table = np.frombuffer(kept.numbers).reshape(-1, len(COLUMNS))
+    assert table[0, COLUMNS.index("median of all")] == pytest.approx(np.median(values), rel=1e-12)
+
+
+def test_a_file_that_is_gone_is_told_and_the_others_are_made(
+    injected: LocalStore, tmp_path: Path, capsys: Capture
+) -> None:
+    gone = injected.named([2])[0].path
+    gone.unlink()
+    words = ["GENERIC", "KEEP_STATS", "--constants", str(injected.folder), "--out-folder", str(tmp_path / "out")]
+    assert main(words) == 1
+    said = capsys.readouterr().err
+    assert f"WARN  {gone} cannot be read" in said
+    assert "statistics of 2 versions made and kept." in said
+    assert injected.lines.lacking() == [2]
+
+
+def test_a_cancelled_job_keeps_those_that_are_made(
+    injected: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = job_of(injected, tmp_path / "out")
+    really = remaking.keep
+
+    def keep_and_cancel(*given: Any) -> None:
+        really(*given)
+        job.cancel()
+
+    monkeypatch.setattr(remaking, "keep", keep_and_cancel)
+    try:
+        job.start()
+        assert job.wait(60)
+        assert job.board.state is State.CANCELLED
+    finally:
+        job.close()
+    assert injected.lines.lacking() == [2, 3]
+
+
+@pytest.mark.parametrize(("given", "more", "sentence"), [
+    ("store", ["--versions", "9"], "has no version 9"),
+    ("store", ["--modules", "1"], "Versions are named by their numbers; leave the modules out."),
+    ("made", [], "statistics are kept by one store; give its folder"),
+])
+def test_what_no_job_can_make_is_refused(
+    given: str, more: list[str], sentence: str, injected: LocalStore, tmp_path: Path, capsys: Capture
+) -> None:
+    words = ["GENERIC", "KEEP_STATS", "--out-folder", str(tmp_path / "out"), "--constants", str(tmp_path / given)]
+    assert main([*words, *more]) != 0
+    assert sentence in capsys.readouterr().err
+    assert injected.lines.lacking() == [1, 2, 3]
 
 
 def test_a_read_only_store_says_that_it_keeps_nothing(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 
 from calib_core.errors import BadInput
@@ -34,6 +35,58 @@ def made_anew(store: LocalStore, version: Version) -> Made:
     if found.made is None:
         raise BadInput(found.note)
     return found.made()
+
+
+def without_statistics(store: LocalStore) -> Sequence[Version]:
+    """Versions of which a store keeps no numbers.
+
+    Parameters
+    ----------
+    store : LocalStore
+    """
+    return store.named(store.lines.lacking())
+
+
+def remade(store: LocalStore, versions: Iterable[Version]) -> Iterator[tuple[Version, str]]:
+    """Make the numbers of versions anew and keep them, one after the other.
+
+    Parameters
+    ----------
+    store : LocalStore
+    versions : iterable of Version
+
+    Yields
+    ------
+    version : Version
+        That is done.
+    why : str
+        Why its numbers could not be made: those before, if there were any, stay. Empty where they were.
+
+    Raises
+    ------
+    OutputFailed
+        The store cannot be written.
+    """
+    for one in versions:
+        try:
+            made = made_anew(store, one)
+        except BadInput as error:
+            yield one, str(error)
+        else:
+            keep(store, one, made)
+            yield one, ""
+
+
+def made_words(title: str, number: int) -> str:
+    """Of how many versions of a store numbers were made.
+
+    Parameters
+    ----------
+    title : str
+        Of the store.
+    number : int
+    """
+    return f"{title}: statistics of {number} version{'s' * (number != 1)} made and kept"
 
 
 def keep(store: LocalStore, version: Version, made: Made) -> None:
