@@ -47,6 +47,11 @@ def mark(window, qtbot, clicks, module=1):
     clicks.drag(window.maps.views[0].canvas, first, (first + last) / 2, last)
 
 
+def wait_drawn(window, qtbot):
+    """Until the newest picture is taken, which waits while the one before is being drawn."""
+    qtbot.waitUntil(lambda: window.session.shown.picture is window.session.subject.picture)
+
+
 def mask(window, qtbot, clicks, reason="shadow of the beam stop"):
     """“Mask…” by one click, the reason and Enter."""
     clicks.button(window.maps.findChild(QToolButton, "action_mask"))
@@ -56,6 +61,7 @@ def mask(window, qtbot, clicks, reason="shadow of the beam stop"):
     qtbot.keyClick(line, Qt.Key.Key_Return)
     clicks.number += 1
     qtbot.waitUntil(lambda: line.text() == "")
+    wait_drawn(window, qtbot)
 
 
 def test_a_drag_a_click_and_enter_mask_and_a_key_takes_it_back(stacked, qtbot):
@@ -191,6 +197,7 @@ def test_masks_of_others_are_entries_with_their_source(stacked, qtbot, tmp_path)
     stacked.inspector.tabs.setCurrentWidget(panel)
     Clicks(qtbot).button(panel.file_button)
     qtbot.waitUntil(lambda: panel.table.rowCount() == 2)
+    wait_drawn(stacked, qtbot)
     np.testing.assert_array_equal(flags(stacked), before | theirs[:4])
     tips = {panel.table.item(row, 0).toolTip() for row in range(2)}
     for name in ("noisy adc", "user2"):
