@@ -40,8 +40,8 @@ class Remade(WholeFiles):
         if spec.modules:
             raise BadParameter("Versions are named by their numbers; leave the modules out.")
         if len(paths) != 1 or not is_index(paths[0]):
-            raise BadInput(f"{', '.join(map(str, paths))}: statistics are kept by one store; give its folder, into "
-                           "which constants are injected.")
+            raise BadInput(f"{', '.join(map(str, paths))} is not the folder of one store, which would keep "
+                           "statistics; give that into which constants are injected.")
         self._folder = paths[0]
         with closing(LocalStore(self._folder)) as store:
             if store.index.read_only:

@@ -199,7 +199,7 @@ def test_a_cancelled_job_keeps_those_that_are_made(
 @pytest.mark.parametrize(("given", "more", "sentence"), [
     ("store", ["--versions", "9"], "has no version 9"),
     ("store", ["--modules", "1"], "Versions are named by their numbers; leave the modules out."),
-    ("made", [], "statistics are kept by one store; give its folder"),
+    ("made", [], "made is not the folder of one store, which would keep statistics; give that into which"),
 ])
 def test_what_no_job_can_make_is_refused(
     given: str, more: list[str], sentence: str, injected: LocalStore, tmp_path: Path, capsys: Capture
